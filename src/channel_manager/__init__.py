@@ -1,0 +1,1 @@
+"""OTA channel manager for attractions."""
