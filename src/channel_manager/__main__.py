@@ -1,0 +1,3 @@
+from channel_manager.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""Routes under a company's address: the key first, then a strict body, then the operation."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+
+from channel_manager.access.permissions import Permission
+from channel_manager.access.service import Access, authenticate, read_key
+from channel_manager.db import Database
+from channel_manager.errors import UnsupportedMediaType
+from channel_manager.strict_json import loads
+
+COMPANY_PREFIX = "/{tenant}/{environment}/{company}"
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """What a route under a company's address declares: `openapi_extra=needs(...)`."""
+    return {"x-permission": str(permission)}
+
+
+class CompanyRoute(APIRoute):
+    """A route that only a key with the declared permission reaches.
+
+    The key is checked before the body is looked at, so that nobody learns from error messages what
+    they may not ask.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's handler, with the key and the body checked before it."""
+        permission = Permission((self.openapi_extra or {})["x-permission"])
+        handler = super().get_route_handler()
+        takes_body = self.body_field is not None
+
+        async def checked(request: Request) -> Response:
+            key = read_key(request.scope["headers"])
+            database: Database = request.app.state.database
+            async with database.read() as conn:
+                request.state.access = await authenticate(
+                    conn, key, request.state.company_address, permission
+                )
+            if takes_body:
+                _check_media_type(request)
+                request = StrictRequest(request.scope, request.receive)
+                await request.parse()
+            return await handler(request)
+
+        return checked
+
+
+class StrictRequest(Request):
+    """A request whose JSON has passed the strict gate (contract: Order body)."""
+
+    async def parse(self) -> None:
+        """Read and check the body. Errors: `InvalidInput` naming the place."""
+        self._strict = loads(await self.body())
+
+    async def json(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The parsed body."""
+        return self._strict
+
+
+def _check_media_type(request: Request) -> None:
+    given = request.headers.get("content-type", "application/json")
+    media_type, _, _ = given.partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaType(
+            f"Content-Type is {given[:60]!r}; send the body as application/json.",
+            code="unsupported_media_type",
+        )
+
+
+def current_access(request: Request) -> Access:
+    """Who is calling."""
+    access: Access = request.state.access
+    return access
+
+
+CurrentAccess = Annotated[Access, Depends(current_access)]
+
+
+def described_address(
+    tenant: Annotated[str, Path(description="The tenant's UUID.")],
+    environment: Annotated[str, Path(description="The environment, such as production.")],
+    company: Annotated[str, Path(description="The company's name, percent-encoded once or twice.")],
+) -> None:
+    """Names the parts of a company's address for OpenAPI; the route itself has checked them."""

@@ -1,0 +1,5 @@
+"""The command `channel-manager`."""
+
+from channel_manager.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,101 @@
+import os
+import socket
+import sys
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+
+from channel_manager.app import make_app
+from channel_manager.cli.database import the_database
+from channel_manager.cli.run import run
+from channel_manager.migrations import upgrade
+from channel_manager.settings import settings
+from channel_manager.supervisor import Child, die_with_parent, listen
+from channel_manager.supervisor import run as supervise
+from channel_manager.worker import run_worker, stop_on_signal
+
+URL_VARIABLE = "CHANNEL_MANAGER_DATABASE_URL"
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="The port to listen on.")]
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes, which issue orders.")] = 1,
+    apis: Annotated[int, typer.Option(min=1, help="API processes, which answer requests.")] = 1,
+) -> None:
+    """Run everything on one machine: API and workers, and the embedded database if none is named.
+
+    Brings the schema up to date first. A process that dies is started again. SIGTERM lets requests
+    and jobs that are under way finish.
+    """
+    with the_database() as url:
+        run(url, upgrade)
+        with listen(host, port) as listener:
+            os.set_inheritable(listener.fileno(), True)
+            os.environ[URL_VARIABLE] = url
+            typer.echo(f"Serving on http://{host}:{listener.getsockname()[1]}", err=True)
+            children = [
+                *(_child(f"api-{i}", "api", listener) for i in range(apis)),
+                *(_child(f"worker-{i}", "worker", None) for i in range(workers)),
+            ]
+            sys.exit(supervise(children))
+
+
+def api(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    fd: Annotated[
+        int | None, typer.Option(hidden=True, help="A listening socket that was handed over.")
+    ] = None,
+) -> None:
+    """Run the API alone; run `worker` beside it, on this machine or others.
+
+    The schema must be up to date: `channel-manager migrate`.
+    """
+    if fd is not None:
+        die_with_parent()
+    with the_database() as url:
+        application = make_app(settings(), url)
+        config = uvicorn.Config(
+            application,
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            timeout_graceful_shutdown=15,
+            timeout_keep_alive=75,
+            lifespan="on",
+        )
+        sockets = None if fd is None else [socket.socket(fileno=fd)]
+        server = uvicorn.Server(config)
+        uvloop.run(server.serve(sockets=sockets))
+
+
+def worker(
+    supervised: Annotated[bool, typer.Option(hidden=True)] = False,  # noqa: FBT002 - a Typer flag
+) -> None:
+    """Run one worker, which issues orders and delivers webhooks, until SIGTERM."""
+    if supervised:
+        die_with_parent()
+    with the_database() as url:
+        uvloop.run(_work(url))
+
+
+async def _work(url: str) -> None:
+    await run_worker(settings(), url, stop_on_signal())
+
+
+def _child(name: str, command: str, listener: socket.socket | None) -> Child:
+    argv = [sys.executable, "-m", "channel_manager", command]
+    if listener is None:
+        return Child(name, [*argv, "--supervised"], ())
+    fd = listener.fileno()
+    return Child(name, [*argv, "--fd", str(fd)], (fd,))

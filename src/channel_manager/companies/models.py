@@ -1,0 +1,32 @@
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from channel_manager.db import Table, new_id
+
+
+class Company(Table):
+    """One legal entity in a tenant's environment; owns all else, and nothing crosses it."""
+
+    __tablename__ = "companies"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[UUID]
+    environment: Mapped[str]
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    currency: Mapped[str]
+    language: Mapped[str]
+    # Goes up with each import, so that a process knows when its copy of the catalogue is old.
+    catalog_version: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (
+        Index(
+            "uq_companies_address",
+            "tenant_id",
+            text("lower(environment)"),
+            text("lower(name)"),
+            unique=True,
+        ),
+    )

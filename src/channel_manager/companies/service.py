@@ -1,0 +1,64 @@
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from channel_manager.companies.models import Company
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyInfo:
+    """What every operation needs to know of the company it works for."""
+
+    company_id: UUID
+    tenant_id: UUID
+    environment: str
+    name: str
+    zone: ZoneInfo
+    currency: str
+    language: str
+    catalog_version: int
+
+
+COMPANY_COLUMNS = (
+    Company.company_id,
+    Company.tenant_id,
+    Company.environment,
+    Company.name,
+    Company.time_zone,
+    Company.currency,
+    Company.language,
+    Company.catalog_version,
+)
+
+
+async def find_company(conn: AsyncConnection, company_id: UUID) -> CompanyInfo | None:
+    """The company with this id, or None."""
+    found = await conn.execute(select(*COMPANY_COLUMNS).where(Company.company_id == company_id))
+    row = found.one_or_none()
+    return None if row is None else company_info(row)
+
+
+async def list_companies(conn: AsyncConnection) -> list[CompanyInfo]:
+    """All companies in this database, by name."""
+    return [
+        company_info(row)
+        for row in await conn.execute(select(*COMPANY_COLUMNS).order_by(Company.name))
+    ]
+
+
+def company_info(row: Row[Any]) -> CompanyInfo:
+    """What a query over `COMPANY_COLUMNS` found."""
+    return CompanyInfo(
+        company_id=row.company_id,
+        tenant_id=row.tenant_id,
+        environment=row.environment,
+        name=row.name,
+        zone=ZoneInfo(row.time_zone),
+        currency=row.currency,
+        language=row.language,
+        catalog_version=row.catalog_version,
+    )

@@ -1,0 +1,163 @@
+"""The database: connections, transactions, and what its errors mean to a caller."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+from sqlalchemy import Boolean, DateTime, Numeric, Text, Uuid, bindparam, func, select
+from sqlalchemy import Table as SQLTable
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.schema import MetaData
+from uuid_utils.compat import uuid7
+
+from channel_manager.errors import Unavailable
+
+# Serialization, deadlock and lock time-out; the server going away or coming up; no room.
+PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53400")
+
+
+class Table(DeclarativeBase):
+    """Base of every table.
+
+    `company_id` comes first in each key, so that data can be spread over machines by company.
+    """
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[Mapping[Any, Any]] = {
+        str: Text,
+        bool: Boolean,
+        UUID: Uuid,
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric,
+        dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
+        dict[str, str]: JSONB,
+        list[str]: ARRAY(Text),
+    }
+
+
+def new_id() -> UUID:
+    """A UUIDv7: sorts by the time it was made, so that index pages fill in order."""
+    return uuid7()
+
+
+def async_url(url: str) -> URL:
+    """A PostgreSQL address as SQLAlchemy's asyncpg dialect takes it."""
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def plain_url(url: str) -> str:
+    """A PostgreSQL address as asyncpg itself takes it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections to the one database that holds all state."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_use_lifo=True,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={
+                "prepared_statement_cache_size": 500,
+                "server_settings": {"application_name": "channel-manager", "timezone": "UTC"},
+                "timeout": 5,
+            },
+        )
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end, rolled back on any error.
+
+        Errors: `Unavailable` where the database is away or the fault is a passing one.
+        """
+        with translated_errors():
+            async with self.engine.begin() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for single reading statements, without the cost of a transaction.
+
+        Errors: `Unavailable` as above.
+        """
+        with translated_errors():
+            async with self._reading.connect() as conn:
+                yield conn
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """The one place where a driver's error becomes ours: passing faults are `Unavailable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if is_passing(error):
+            raise Unavailable("The database is away; send the request again shortly.") from error
+        raise
+    except (
+        PoolTimeoutError,
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.InterfaceError,
+    ) as error:
+        raise Unavailable("The database is away; send the request again shortly.") from error
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same work may succeed when it is tried again as it stands."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state in PASSING_SQLSTATES or state.startswith("08")
+
+
+def bulk_insert(
+    model: type[Table], columns: Sequence[str], fixed: Mapping[str, Any] | None = None
+) -> Insert:
+    """One statement that inserts any number of rows, a list of values for each column.
+
+    Execute it with `column_lists(columns, rows)`. `fixed` columns are the same in every row. Rows
+    that clash with a unique index are left out: `rowcount` tells how many went in.
+    """
+    fixed = fixed or {}
+    table = cast("SQLTable", model.__table__)
+    lists = [
+        func.unnest(bindparam(f"list_{name}", type_=ARRAY(table.c[name].type))) for name in columns
+    ]
+    rows = select(*lists, *(value for value in fixed.values()))
+    return insert(model).from_select([*columns, *fixed], rows).on_conflict_do_nothing()
+
+
+def column_lists(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameters of a `bulk_insert`."""
+    return {f"list_{name}": [row[name] for row in rows] for name in columns}

@@ -1,0 +1,294 @@
+"""Minting: wallets with their tickets and coupons, set-based, in the caller's transaction.
+
+Knows lines, not orders: an order's status is the business of `orders`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Sequence as DatabaseSequence
+from sqlalchemy import delete, func, null, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from channel_manager.catalog.service import ItemInfo
+from channel_manager.companies.service import CompanyInfo
+from channel_manager.db import Table, bulk_insert, column_lists, new_id
+from channel_manager.issuance.contents import AssetPlan, contents
+from channel_manager.issuance.models import Asset, ExternalReference, Wallet
+from channel_manager.issuance.numbers import NumberPattern, wallet_reference_numbers
+
+# Bounds the memory that one big order takes: 500 lines of 1,000 wallets are legal.
+WALLETS_AT_ONCE = 5_000
+NUMBER_TRIES = 5
+ASSET_NUMBERS = DatabaseSequence("asset_number_seq", metadata=Table.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class LineToIssue:
+    """A line whose wallets are to be minted."""
+
+    line_no: int
+    item: ItemInfo
+    quantity: int
+    wallet_count: int
+    # Venue-local.
+    visit_date: date
+    visit_time: time
+    language: str
+    description: str
+    names: Sequence[str] | None
+    external_references: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Minting:
+    """What is minted for: one submission of one order, paid or not."""
+
+    company: CompanyInfo
+    order_id: UUID
+    submission: int
+    paid: bool
+    # The venue-local day of the order, for prices by days booked ahead.
+    booked_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A partner's own wallet reference, wanted for one wallet."""
+
+    line_no: int
+    seq_no: int
+    reference: str
+
+
+async def mint(conn: AsyncConnection, minting: Minting, lines: Sequence[LineToIssue]) -> None:
+    """Mint all wallets of all lines. Assets are valid at once where the order is paid.
+
+    Errors: `Refused`; the caller rolls back, since nothing may be issued in part.
+    """
+    for some in _in_portions(lines):
+        wallets, assets = [], []
+        for line, seq_numbers in some:
+            plan = contents(line.item, line, minting)
+            for seq_no in seq_numbers:
+                wallet = _wallet_row(minting, line, seq_no, plan)
+                wallets.append(wallet)
+                assets += [_asset_row(minting, wallet, asset, i) for i, asset in enumerate(plan)]
+        await _insert_wallets(conn, wallets)
+        await _insert_assets(conn, assets, paid=minting.paid)
+
+
+async def void(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
+    """Make all that the order has void and free the partner's references. They stay for audit."""
+    for model in (Wallet, Asset):
+        await conn.execute(
+            update(model)
+            .where(
+                model.company_id == company_id,
+                model.order_id == order_id,
+                model.voided_at.is_(None),
+            )
+            .values(voided_at=func.now())
+        )
+    await conn.execute(
+        delete(ExternalReference).where(
+            ExternalReference.company_id == company_id, ExternalReference.order_id == order_id
+        )
+    )
+
+
+async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
+    """Make a Draft's tickets and coupons valid, once it is paid."""
+    await conn.execute(
+        update(Asset)
+        .where(
+            Asset.company_id == company_id, Asset.order_id == order_id, Asset.voided_at.is_(None)
+        )
+        .values(valid_at=func.now())
+    )
+
+
+async def claim_references(
+    conn: AsyncConnection, company_id: UUID, order_id: UUID, claims: Sequence[Claim]
+) -> list[Claim]:
+    """Claim the partner's own references; returns those that another wallet has."""
+    if not claims:
+        return []
+    # In one order everywhere, so that two orders with the same references can't deadlock.
+    rows = [
+        {
+            "company_id": company_id,
+            "reference": claim.reference,
+            "order_id": order_id,
+            "line_no": claim.line_no,
+            "seq_no": claim.seq_no,
+        }
+        for claim in sorted(claims, key=lambda claim: claim.reference)
+    ]
+    got = await conn.execute(
+        pg_insert(ExternalReference)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(ExternalReference.reference)
+    )
+    mine = set(got.scalars())
+    return [claim for claim in claims if claim.reference not in mine]
+
+
+async def next_in_sequence(conn: AsyncConnection, count: int) -> list[int]:
+    """The next numbers for `[S]` in number patterns."""
+    drawn = await conn.execute(
+        select(ASSET_NUMBERS.next_value()).select_from(func.generate_series(1, count))
+    )
+    return list(drawn.scalars())
+
+
+def _in_portions(
+    lines: Sequence[LineToIssue],
+) -> Iterator[list[tuple[LineToIssue, range]]]:
+    portion: list[tuple[LineToIssue, range]] = []
+    room = WALLETS_AT_ONCE
+    for line in lines:
+        first = 1
+        while first <= line.wallet_count:
+            last = min(line.wallet_count, first + room - 1)
+            portion.append((line, range(first, last + 1)))
+            room -= last + 1 - first
+            first = last + 1
+            if room == 0:
+                yield portion
+                portion, room = [], WALLETS_AT_ONCE
+    if portion:
+        yield portion
+
+
+def _wallet_row(
+    minting: Minting, line: LineToIssue, seq_no: int, plan: Sequence[AssetPlan]
+) -> dict[str, Any]:
+    return {
+        "company_id": minting.company.company_id,
+        "wallet_id": new_id(),
+        "order_id": minting.order_id,
+        "submission": minting.submission,
+        "line_no": line.line_no,
+        "seq_no": seq_no,
+        "reference_number": "",
+        "external_reference": _nth(line.external_references, seq_no),
+        "name": _nth(line.names, seq_no) or line.description,
+        "price_excl_vat": sum((asset.price.excl_vat for asset in plan), Decimal(0)),
+        "price_incl_vat": sum((asset.price.incl_vat for asset in plan), Decimal(0)),
+        "currency": minting.company.currency,
+        "manifest_id": uuid4(),
+    }
+
+
+def _nth(given: Sequence[str] | None, seq_no: int) -> str:
+    return given[seq_no - 1].strip() if given else ""
+
+
+def _asset_row(
+    minting: Minting, wallet: dict[str, Any], plan: AssetPlan, position: int
+) -> dict[str, Any]:
+    return {
+        "company_id": minting.company.company_id,
+        "row_id": new_id(),
+        "asset_id": new_id(),
+        "wallet_id": wallet["wallet_id"],
+        "order_id": minting.order_id,
+        "submission": minting.submission,
+        "position": position,
+        "kind": plan.kind,
+        "pattern": plan.pattern,
+        "reference_number": "",
+        "item_number": plan.item.number,
+        "description": plan.description,
+        "admits": plan.admits,
+        "price_excl_vat": plan.price.excl_vat,
+        "price_incl_vat": plan.price.incl_vat,
+    }
+
+
+_WALLET_COLUMNS = (
+    "company_id",
+    "wallet_id",
+    "order_id",
+    "submission",
+    "line_no",
+    "seq_no",
+    "reference_number",
+    "external_reference",
+    "name",
+    "price_excl_vat",
+    "price_incl_vat",
+    "currency",
+    "manifest_id",
+)
+_ASSET_COLUMNS = (
+    "company_id",
+    "row_id",
+    "asset_id",
+    "wallet_id",
+    "order_id",
+    "submission",
+    "position",
+    "kind",
+    "reference_number",
+    "item_number",
+    "description",
+    "admits",
+    "price_excl_vat",
+    "price_incl_vat",
+)
+_INSERT_WALLETS = bulk_insert(Wallet, _WALLET_COLUMNS, {"issued_at": func.now()})
+_INSERT_VALID_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": func.now()})
+_INSERT_DRAFT_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": null()})
+
+
+async def _insert_wallets(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    for _ in range(NUMBER_TRIES):
+        for row, number in zip(rows, wallet_reference_numbers(len(rows)), strict=True):
+            row["reference_number"] = number
+        done = await conn.execute(_INSERT_WALLETS, column_lists(_WALLET_COLUMNS, rows))
+        if done.rowcount == len(rows):
+            return
+        rows = await _left_out(conn, rows, Wallet.company_id, Wallet.wallet_id)
+    raise RuntimeError("no free wallet numbers")
+
+
+async def _insert_assets(conn: AsyncConnection, rows: list[dict[str, Any]], *, paid: bool) -> None:
+    statement = _INSERT_VALID_ASSETS if paid else _INSERT_DRAFT_ASSETS
+    for _ in range(NUMBER_TRIES):
+        await _draw_numbers(conn, rows)
+        done = await conn.execute(statement, column_lists(_ASSET_COLUMNS, rows))
+        if done.rowcount == len(rows):
+            return
+        rows = await _left_out(conn, rows, Asset.company_id, Asset.row_id)
+    raise RuntimeError("no free ticket or coupon numbers; the number pattern is too small")
+
+
+async def _draw_numbers(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    by_pattern: dict[NumberPattern, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_pattern.setdefault(row["pattern"], []).append(row)
+    for pattern, group in by_pattern.items():
+        sequence = await next_in_sequence(conn, len(group)) if pattern.needs_sequence else None
+        for row, number in zip(group, pattern.draw(len(group), sequence), strict=True):
+            row["reference_number"] = number
+
+
+async def _left_out(
+    conn: AsyncConnection,
+    rows: list[dict[str, Any]],
+    company: Any,
+    key: Any,  # noqa: ANN401
+) -> list[dict[str, Any]]:
+    found = await conn.execute(
+        select(key).where(company == rows[0]["company_id"], key.in_([row[key.key] for row in rows]))
+    )
+    there = set(found.scalars())
+    return [row for row in rows if row[key.key] not in there]

@@ -1,0 +1,74 @@
+"""Jobs: written with the change that causes them, carried out by workers (design: rule 2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pgqueuer.db import Driver
+from pgqueuer.queries import Queries
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class JobName(StrEnum):
+    """What a job is for."""
+
+    ISSUE_ORDER = "issue_order"
+    DELIVER_WEBHOOK = "deliver_webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job to do: ids only, so that the worker works on what is true then (design: rule 4).
+
+    Two waiting jobs with one `key` can't exist at the same time; the second is dropped.
+    """
+
+    name: JobName
+    key: str
+    ids: dict[str, Any]
+    delay: timedelta = timedelta(0)
+
+
+def issue_job(company_id: UUID, order_id: UUID, submission: int, delay: float = 0) -> Job:
+    """The job that issues one submission of an order."""
+    return Job(
+        name=JobName.ISSUE_ORDER,
+        key=f"{order_id}:{submission}",
+        ids={"company": str(company_id), "order": str(order_id), "submission": submission},
+        delay=timedelta(seconds=delay),
+    )
+
+
+async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
+    """Write jobs in the caller's own transaction, so that they exist only if it commits."""
+    if not jobs:
+        return
+    await Queries(TransactionDriver(conn)).enqueue(
+        [str(job.name) for job in jobs],
+        [orjson.dumps(job.ids) for job in jobs],
+        [0] * len(jobs),
+        [job.delay for job in jobs],
+        [job.key for job in jobs],
+        on_conflict="skip",
+    )
+
+
+class TransactionDriver(Driver):
+    """Lets PgQueuer write on a connection that SQLAlchemy holds, inside its transaction."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def fetch(self, query: str, *args: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+        """Run one statement and return its rows."""
+        rows = await self._conn.exec_driver_sql(query, args)
+        return [dict(row) for row in rows.mappings()]
+
+    async def execute(self, query: str, *args: Any) -> str:  # noqa: ANN401
+        """Run one statement; PgQueuer ignores what it answers."""
+        await self._conn.exec_driver_sql(query, args)
+        return ""

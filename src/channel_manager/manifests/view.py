@@ -1,0 +1,105 @@
+"""What a guest's page, its PDF, its calendar file and its JSON are drawn from (domain: Manifest).
+
+Plain values only: nothing here knows the database, and nothing that is drawn needs it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+
+
+class ManifestStatus(StrEnum):
+    """Whether the order stands; a draft has no manifest."""
+
+    ISSUED = "issued"
+    CANCELLED = "cancelled"
+
+
+class AssetKind(StrEnum):
+    """A ticket admits; a coupon buys."""
+
+    TICKET = "ticket"
+    COUPON = "coupon"
+
+
+class CodeFormat(StrEnum):
+    """How the number is drawn for a scanner."""
+
+    QR = "qr"
+    CODE128 = "code128"
+    AZTEC = "aztec"
+    DATAMATRIX = "datamatrix"
+
+
+class AssetState(StrEnum):
+    """What the gate or the till would say of it now."""
+
+    VALID = "valid"
+    USED = "used"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    NOT_VALID_YET = "not_valid_yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The venue's picture as it was uploaded; one of a type that can't be shown is left out."""
+
+    content: bytes
+    mime: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueView:
+    """The place, in whose time zone (IANA) every visit is told. `colour` is `#RRGGBB`."""
+
+    name: str
+    time_zone: str
+    colour: str | None = None
+    logo: Logo | None = None
+    address: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """One ticket or coupon. Instants are aware; `None` means no limit, or not yet used."""
+
+    kind: AssetKind
+    reference_number: str
+    description: str
+    admits: int = 1
+    code_format: CodeFormat = CodeFormat.QR
+    state: AssetState = AssetState.VALID
+    used_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletView:
+    """What one guest carries. Visit date and time are venue-local; no time means all day."""
+
+    seq: int
+    reference_number: str
+    external_reference: str
+    guest_name: str
+    item_description: str
+    visit_date: date
+    visit_time: time | None
+    wallet_page_id: str
+    assets: tuple[AssetView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestView:
+    """An order as its guests see it: all of its wallets, or one of them on a page of its own.
+
+    `language` is a code as orders have it (`DAN`, `de-AT`, …).
+    """
+
+    order_reference: str
+    partner_reference: str
+    status: ManifestStatus
+    venue: VenueView
+    language: str
+    wallets: tuple[WalletView, ...]

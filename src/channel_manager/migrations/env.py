@@ -1,0 +1,24 @@
+"""Run by Alembic, on the connection that `upgrade` (or a developer's script) hands over."""
+
+from alembic import context
+
+from channel_manager.access import models as _access
+from channel_manager.catalog import models as _catalog
+from channel_manager.companies import models as _companies
+from channel_manager.db import Table
+from channel_manager.issuance import models as _issuance
+from channel_manager.orders import models as _orders
+from channel_manager.partners import models as _partners
+from channel_manager.webhooks import models as _webhooks
+
+ALL_MODELS = (_access, _catalog, _companies, _issuance, _orders, _partners, _webhooks)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    compare_type=True,
+    # The job queue's tables are PgQueuer's to change.
+    include_name=lambda name, kind, _: not (kind == "table" and str(name).startswith("pgqueuer")),
+)
+with context.begin_transaction():
+    context.run_migrations()

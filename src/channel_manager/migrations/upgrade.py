@@ -1,0 +1,58 @@
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
+from sqlalchemy import Connection, text
+
+from channel_manager.db import Database, plain_url
+
+# Any number of processes may start at once; one migrates and the others wait for it.
+MIGRATION_LOCK = 4_846_239_017
+
+
+def config() -> Config:
+    """Alembic's configuration; the migrations ship inside the package."""
+    made = Config()
+    made.set_main_option("script_location", "channel_manager:migrations")
+    return made
+
+
+async def upgrade(database: Database) -> None:
+    """Bring the schema, and the job queue's, to this version. Safe to call from many processes."""
+    async with database.transaction() as conn:
+        await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        await conn.run_sync(_run_alembic)
+        await _upgrade_queue(database.url)
+
+
+async def is_current(database: Database) -> bool:
+    """Whether the schema is the one that this version was written for."""
+    async with database.transaction() as conn:
+        return await conn.run_sync(_is_head)
+
+
+def _run_alembic(connection: Connection) -> None:
+    made = config()
+    made.attributes["connection"] = connection
+    command.upgrade(made, "head")
+
+
+def _is_head(connection: Connection) -> bool:
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == head
+
+
+async def _upgrade_queue(url: str) -> None:
+    # PgQueuer runs its own statements one by one, outside a transaction.
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        queries = Queries(AsyncpgDriver(connection))
+        if await queries.schema_is_installed():
+            await queries.upgrade()
+        else:
+            await queries.install()
+    finally:
+        await connection.close()

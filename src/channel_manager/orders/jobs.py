@@ -1,0 +1,157 @@
+"""Issuing orders in the background: what a worker claims, in the order it came."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from pgqueuer.models import Job as QueuedJob
+from sqlalchemy import text
+
+from channel_manager.db import Database
+from channel_manager.errors import Unavailable
+from channel_manager.jobs import enqueue, issue_job
+from channel_manager.orders.service import Submission
+from channel_manager.orders.settle import settle
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 5.0
+
+# Losing this mark in a crash loses nothing, so its commit doesn't wait for the disk. A row that
+# another worker holds is passed over: that worker tells its state.
+_MARK = text("""
+    WITH quick AS (SELECT set_config('synchronous_commit', 'off', true)),
+    wanted AS (
+        SELECT o.company_id, o.order_id
+        FROM unnest(CAST(:companies AS uuid[]), CAST(:orders AS uuid[]), CAST(:numbers AS int[]))
+            AS job (company_id, order_id, submission)
+        JOIN orders o ON o.company_id = job.company_id AND o.order_id = job.order_id
+            AND o.submission = job.submission
+        WHERE o.status = ANY(:before)
+        FOR UPDATE OF o SKIP LOCKED
+    )
+    UPDATE orders SET status = :status, changed_at = now()
+    FROM wanted, quick
+    WHERE orders.company_id = wanted.company_id AND orders.order_id = wanted.order_id
+""")
+
+_FORGOTTEN = text("""
+    SELECT company_id, order_id, submission FROM orders
+    WHERE status IN ('Submitted', 'Scheduled', 'Processing')
+      AND changed_at < now() - make_interval(secs => :seconds)
+      AND NOT EXISTS (
+        SELECT 1 FROM pgqueuer
+        WHERE status IN ('queued', 'picked')
+          AND dedupe_key = orders.order_id || ':' || orders.submission)
+    ORDER BY changed_at LIMIT 1000
+""")
+
+
+def read_submission(job: QueuedJob) -> Submission:
+    """Which submission a job is about."""
+    ids: dict[str, Any] = orjson.loads(job.payload or b"{}")
+    return Submission(UUID(ids["company"]), UUID(ids["order"]), int(ids["submission"]))
+
+
+class OrderIssuer:
+    """Issues a worker's claimed orders, a bounded number at a time, oldest first.
+
+    What a poller reads is true: Scheduled while a claimed order waits for its turn, Processing
+    from when its issuance begins. Both marks are made for many orders in one statement.
+    """
+
+    def __init__(self, database: Database, *, concurrency: int) -> None:
+        self._database = database
+        self._concurrency = concurrency
+        self._waiting: list[tuple[Submission, asyncio.Future[None]]] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._marking = asyncio.Lock()
+
+    async def issue(self, submission: Submission) -> None:
+        """Issue one order, when its turn comes; returns when it has settled."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, done))
+        # Lets the rest of a claimed batch arrive first, so that one statement marks them all.
+        await asyncio.sleep(0)
+        await self._start_waiting()
+        await done
+
+    async def _start_waiting(self) -> None:
+        async with self._marking:
+            room = self._concurrency - len(self._running)
+            starting, self._waiting = self._waiting[:room], self._waiting[room:]
+            if not starting:
+                return
+            await self._mark([s for s, _ in starting], "Processing", ["Submitted", "Scheduled"])
+            for submission, done in starting:
+                task = asyncio.create_task(self._run(submission, done))
+                self._running.add(task)
+            waiting = [submission for submission, _ in self._waiting]
+            if waiting:
+                await self._mark(waiting, "Scheduled", ["Submitted"])
+
+    async def _run(self, submission: Submission, done: asyncio.Future[None]) -> None:
+        try:
+            await settle_patiently(self._database, submission)
+        except BaseException as error:  # noqa: BLE001 - handed on to whoever waits for it
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if not done.done():
+                done.set_result(None)
+        finally:
+            task = asyncio.current_task()
+            if task is not None:
+                self._running.discard(task)
+            await self._start_waiting()
+
+    async def _mark(
+        self, submissions: Sequence[Submission], status: str, before: Sequence[str]
+    ) -> None:
+        try:
+            async with self._database.transaction() as conn:
+                await conn.execute(
+                    _MARK,
+                    {
+                        "companies": [s.company_id for s in submissions],
+                        "orders": [s.order_id for s in submissions],
+                        "numbers": [s.number for s in submissions],
+                        "status": status,
+                        "before": list(before),
+                    },
+                )
+        except Unavailable:
+            # Only a mark: the issuance itself will meet the same fault and wait for its end.
+            log.warning("orders_not_marked", status=status, count=len(submissions))
+
+
+async def settle_patiently(database: Database, submission: Submission) -> None:
+    """Settle, and wait out passing faults for as long as they last."""
+    wait = FIRST_RETRY_SECONDS
+    while True:
+        try:
+            await settle(database, submission)
+        except Unavailable:
+            log.warning("issuance_waits", order_id=str(submission.order_id), seconds=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LAST_RETRY_SECONDS)
+        else:
+            return
+
+
+async def find_forgotten(database: Database, *, seconds: float) -> int:
+    """Write a new job for each order in flight that has none; returns how many.
+
+    There should be none, ever: this is the net under the queue, for jobs deleted by hand or by a
+    fault of the queue itself.
+    """
+    async with database.transaction() as conn:
+        rows = (await conn.execute(_FORGOTTEN, {"seconds": seconds})).all()
+        await enqueue(conn, [issue_job(r.company_id, r.order_id, r.submission) for r in rows])
+    if rows:
+        log.error("forgotten_orders_found", count=len(rows))
+    return len(rows)

@@ -1,0 +1,76 @@
+"""YAML with its line numbers, read so that a text stays the text that was written.
+
+Every scalar arrives as text (item number 0042 keeps its zeros, NO is not false, 10:30 is not a
+number of seconds) and the venue file's own types say what it means.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Place = tuple[str | int, ...]
+NULLS = ("", "~", "null")
+
+
+@dataclass(slots=True)
+class Fault:
+    """What is wrong in a file, and on which line (from 1)."""
+
+    line: int
+    message: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A YAML document's value, the line of each place in it, and what was wrong with its form."""
+
+    value: Any
+    lines: dict[Place, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def line_of(self, place: Place) -> int:
+        """The line of a place, or of the nearest place around it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+
+def read_yaml(text: str) -> Document:
+    """Parse one YAML document. Faults are collected, never raised."""
+    document = Document(None)
+    try:
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        document.faults.append(Fault(line, f"not YAML: {error.problem}"))
+    except yaml.YAMLError as error:
+        document.faults.append(Fault(1, f"not YAML: {error}"))
+    else:
+        if node is not None:
+            document.value = _value(node, (), document)
+    return document
+
+
+def _value(node: yaml.Node, place: Place, document: Document) -> Any:  # noqa: ANN401 - any YAML value
+    document.lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, place, document)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, (*place, i), document) for i, child in enumerate(node.value)]
+    plain = getattr(node, "style", None) is None
+    return None if plain and node.value in NULLS else node.value
+
+
+def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, child in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            document.faults.append(Fault(line, "a key must be a plain word"))
+        elif key.value in found:
+            document.faults.append(Fault(line, f"{key.value} is given twice"))
+        else:
+            document.lines[(*place, key.value)] = line
+            found[key.value] = _value(child, (*place, key.value), document)
+    return found

@@ -1,0 +1,70 @@
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from channel_manager.app import make_app
+from channel_manager.db import Database
+from channel_manager.logs import configure_logs
+from channel_manager.settings import Settings
+from support import castle
+from support.postgres import fresh_database, make_template, running_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    configure_logs("WARNING", "console")
+    logging.getLogger("pgqueuer").setLevel(logging.WARNING)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: str) -> str:
+    return await make_template(postgres)
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    async with fresh_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=10)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(development=True, public_url="http://venue.example", heartbeat_seconds=2)
+
+
+@pytest.fixture
+async def company_id(database: Database) -> object:
+    return await castle.load_venue(database)
+
+
+@pytest.fixture
+async def client(
+    database: Database, database_url: str, settings: Settings, company_id: object
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The application in this process, called with a key to all of the castle's company."""
+    app = make_app(settings, database_url)
+    key = await castle.make_key(database, company_id)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url="http://venue.example",
+            headers={"x-np-api-key": key},
+        ) as client,
+    ):
+        client.app = app  # tests reach the app's state through it
+        yield client

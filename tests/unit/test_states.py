@@ -1,0 +1,38 @@
+import pytest
+from channel_manager.errors import InvalidStatus
+from channel_manager.orders.states import Change, Operation, Status, change
+
+# The contract's table in full: 7 states × 3 operations. None: refused.
+TABLE = {
+    Status.DRAFT: (Change(Status.ISSUED), Change(Status.SUBMITTED), "removed"),
+    Status.ERROR: (None, Change(Status.SUBMITTED), "removed"),
+    Status.ISSUED: (Change(Status.ISSUED, changes=False), None, Change(Status.CANCELLED)),
+    Status.CANCELLED: (None, None, Change(Status.CANCELLED, changes=False)),
+    Status.SUBMITTED: (None, None, None),
+    Status.SCHEDULED: (None, None, None),
+    Status.PROCESSING: (None, None, None),
+}
+CASES = [
+    (status, operation, expected)
+    for status, row in TABLE.items()
+    for operation, expected in zip(
+        (Operation.CONFIRM, Operation.REPLACE, Operation.DELETE), row, strict=True
+    )
+]
+
+
+def test_the_table_is_whole():
+    assert len(CASES) == len(Status) * len(Operation) == 21
+
+
+@pytest.mark.parametrize(("status", "operation", "expected"), CASES)
+def test_each_operation_in_each_state(status, operation, expected):
+    if expected is None:
+        with pytest.raises(InvalidStatus) as refused:
+            change(status, operation)
+        assert refused.value.body()["status"] == status
+        assert str(status) in refused.value.message
+    elif expected == "removed":
+        assert change(status, operation) == Change(Status.CANCELLED, removes=True)
+    else:
+        assert change(status, operation) == expected
