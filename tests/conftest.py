@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,6 +8,7 @@ from channel_manager.app import make_app
 from channel_manager.db import Database
 from channel_manager.logs import configure_logs
 from channel_manager.settings import Settings
+from channel_manager.worker import run_worker
 from support import castle
 from support.postgres import fresh_database, make_template, running_server
 
@@ -68,3 +70,13 @@ async def client(
     ):
         client.app = app  # tests reach the app's state through it
         yield client
+
+
+@pytest.fixture
+async def worker(database_url: str, settings: Settings) -> AsyncIterator[None]:
+    """A worker in this process; stopped as SIGTERM would stop it."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_worker(settings, database_url, stop))
+    yield
+    stop.set()
+    await asyncio.wait_for(task, 30)

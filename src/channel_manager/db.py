@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import Boolean, DateTime, Numeric, Text, Uuid, bindparam, func, select
+from sqlalchemy import Boolean, DateTime, Numeric, Row, Select, Text, Uuid, bindparam, func, select
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.engine import URL, make_url
@@ -52,6 +52,11 @@ class Table(DeclarativeBase):
         dict[str, str]: JSONB,
         list[str]: ARRAY(Text),
     }
+
+
+# Rows and queries of any columns.
+AnyRow = Row[*tuple[Any, ...]]
+AnySelect = Select[*tuple[Any, ...]]
 
 
 def new_id() -> UUID:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import orjson
-from pgqueuer.db import Driver
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+if TYPE_CHECKING:
+    from pgqueuer.db import Driver
 
 
 class JobName(StrEnum):
@@ -47,7 +49,8 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
     """Write jobs in the caller's own transaction, so that they exist only if it commits."""
     if not jobs:
         return
-    await Queries(TransactionDriver(conn)).enqueue(
+    queries = Queries(cast("Driver", TransactionDriver(conn)))
+    await queries.enqueue(
         [str(job.name) for job in jobs],
         [orjson.dumps(job.ids) for job in jobs],
         [0] * len(jobs),
@@ -57,7 +60,7 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
     )
 
 
-class TransactionDriver(Driver):
+class TransactionDriver:
     """Lets PgQueuer write on a connection that SQLAlchemy holds, inside its transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:

@@ -28,7 +28,9 @@ def configure_logs(level: str, form: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, *last], foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(
+            processors=[_drop_meta, *last], foreign_pre_chain=shared
+        )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 

@@ -36,8 +36,7 @@ class CompanyRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             key = read_key(request.scope["headers"])
-            database: Database = request.app.state.database
-            async with database.read() as conn:
+            async with database_of(request).read() as conn:
                 request.state.access = await authenticate(
                     conn, key, request.state.company_address, permission
                 )
@@ -70,6 +69,12 @@ def _check_media_type(request: Request) -> None:
             f"Content-Type is {given[:60]!r}; send the body as application/json.",
             code="unsupported_media_type",
         )
+
+
+def database_of(request: Request) -> Database:
+    """The database that the application works on."""
+    database: Database = request.app.state.database
+    return database
 
 
 def current_access(request: Request) -> Access:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.catalog.models import CouponType, Item, TicketType
+from channel_manager.catalog.models import PriceRule as PriceRuleRow
+from channel_manager.catalog.prices import (
+    Action,
+    PriceChange,
+    PriceRule,
+    StatedPrice,
+    stated_price,
+    weekday_numbers,
+)
 from channel_manager.companies.service import CompanyInfo
+from channel_manager.db import AnyRow
 from channel_manager.issuance.numbers import NumberPattern
 from channel_manager.languages import pick
 
@@ -40,6 +51,15 @@ class CouponTypeInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentInfo:
+    """A part of a package: so many of an item, at its price or as the package changes it."""
+
+    item_number: str
+    quantity: int
+    price: PriceChange | None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemInfo:
     """One item, with all that issuing it needs."""
 
@@ -48,12 +68,11 @@ class ItemInfo:
     description: str
     translations: Mapping[str, str]
     sellable: bool
-    unit_price: Decimal | None
-    price_includes_vat: bool
-    vat_percent: Decimal
+    # None on a package that costs what its components cost.
+    price: StatedPrice | None
     ticket_type: TicketTypeInfo | None
     coupon_type: CouponTypeInfo | None
-    components: Sequence[Mapping[str, Any]]
+    components: Sequence[ComponentInfo]
     admissions: Sequence[Mapping[str, Any]]
     stores: Sequence[str]
 
@@ -67,6 +86,14 @@ class ItemInfo:
         """Whether a line of it makes one wallet that admits `quantity` guests."""
         return self.ticket_type is not None and self.ticket_type.is_group
 
+    @property
+    def number_pattern(self) -> NumberPattern:
+        """How its tickets or coupons are numbered. Errors: `ValueError` for a package."""
+        kind = self.ticket_type or self.coupon_type
+        if kind is None:
+            raise ValueError(f"item {self.number} has no numbers of its own")
+        return kind.pattern
+
     def describe(self, language: str, company_language: str) -> str:
         """The description in the line's language, else the company's, else as it stands."""
         return pick(self.translations, language, company_language, default=self.description)
@@ -77,6 +104,13 @@ class Catalogue:
     """All items of one company, by number, as of one import."""
 
     items: Mapping[str, ItemInfo]
+    price_rules: Sequence[PriceRule]
+
+    def stated_price(self, item: ItemInfo, day: date, at: time, booked_on: date) -> StatedPrice:
+        """An item's price by the rules for a venue-local visit, booked on a venue-local day."""
+        if item.price is None:
+            raise ValueError(f"item {item.number} has no price of its own")
+        return stated_price(item.price, self.price_rules, item.number, day, at, booked_on)
 
 
 _held: dict[UUID, tuple[int, Catalogue]] = {}
@@ -87,14 +121,15 @@ async def catalogue(conn: AsyncConnection, company: CompanyInfo) -> Catalogue:
     held = _held.get(company.company_id)
     if held is not None and held[0] == company.catalog_version:
         return held[1]
-    loaded = await _load(conn, company.company_id)
+    loaded = await _load(conn, company)
     if len(_held) >= MAX_CATALOGUES:
         _held.pop(next(iter(_held)))
     _held[company.company_id] = (company.catalog_version, loaded)
     return loaded
 
 
-async def _load(conn: AsyncConnection, company_id: UUID) -> Catalogue:
+async def _load(conn: AsyncConnection, company: CompanyInfo) -> Catalogue:
+    company_id = company.company_id
     tickets = {
         row.code: TicketTypeInfo(
             code=row.code,
@@ -120,11 +155,18 @@ async def _load(conn: AsyncConnection, company_id: UUID) -> Catalogue:
         )
     }
     rows = await conn.execute(select(Item.__table__).where(Item.company_id == company_id))
-    return Catalogue({row.item_number: _item(row, tickets, coupons) for row in rows})
+    rules = await conn.execute(
+        select(PriceRuleRow.__table__).where(PriceRuleRow.company_id == company_id)
+    )
+    return Catalogue(
+        {row.item_number: _item(row, company.currency, tickets, coupons) for row in rows},
+        [price_rule(row.code, row.item_number, row.rule) for row in rules],
+    )
 
 
 def _item(
-    row: Any,  # noqa: ANN401 - a row of a Core query has no type of its own
+    row: AnyRow,
+    currency: str,
     tickets: Mapping[str, TicketTypeInfo],
     coupons: Mapping[str, CouponTypeInfo],
 ) -> ItemInfo:
@@ -134,12 +176,61 @@ def _item(
         description=row.description,
         translations=row.translations,
         sellable=row.sellable,
-        unit_price=row.unit_price,
-        price_includes_vat=row.price_includes_vat,
-        vat_percent=row.vat_percent,
+        price=_stated(row, currency),
         ticket_type=tickets.get(row.ticket_type),
         coupon_type=coupons.get(row.coupon_type),
-        components=row.components,
+        components=[_component(part) for part in row.components],
         admissions=row.admissions,
         stores=row.stores,
     )
+
+
+def _stated(row: AnyRow, currency: str) -> StatedPrice | None:
+    if row.unit_price is None:
+        return None
+    return StatedPrice(
+        amount=row.unit_price,
+        includes_vat=row.price_includes_vat,
+        vat_percent=row.vat_percent,
+        currency=currency,
+    )
+
+
+def _component(part: Mapping[str, Any]) -> ComponentInfo:
+    return ComponentInfo(part["item"], part["quantity"], price_change(part.get("price")))
+
+
+def price_change(stored: Mapping[str, str] | None) -> PriceChange | None:
+    """A price setting as stored: one of `fixed`, `relative` and `percent`, or none."""
+    if not stored:
+        return None
+    ((action, value),) = stored.items()
+    return PriceChange(Action(action), Decimal(value))
+
+
+def price_rule(code: str, item_number: str | None, stored: Mapping[str, Any]) -> PriceRule:
+    """A price rule as stored: its conditions, and its `change`."""
+    change = price_change(stored["change"])
+    if change is None:
+        raise ValueError(f"price rule {code} changes nothing")
+    return PriceRule(
+        code=code,
+        change=change,
+        item_number=item_number,
+        visit_from=_date(stored.get("visitFrom")),
+        visit_to=_date(stored.get("visitTo")),
+        weekdays=weekday_numbers(stored.get("weekdays") or range(7)),
+        time_from=_time(stored.get("timeFrom")),
+        time_to=_time(stored.get("timeTo")),
+        booked_ahead_min=stored.get("bookedAheadMin"),
+        booked_ahead_max=stored.get("bookedAheadMax"),
+        priority=stored.get("priority", 0),
+    )
+
+
+def _date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _time(text: str | None) -> time | None:
+    return None if text is None else time.fromisoformat(text)

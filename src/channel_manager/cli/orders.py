@@ -1,16 +1,16 @@
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
 from channel_manager.cli.companies import operator_access, pick_company
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
-from channel_manager.db import Database
+from channel_manager.db import AnyRow, Database
 from channel_manager.orders.models import Order
 from channel_manager.orders.queries import in_scope, view_order_in_scope
 from channel_manager.orders.representation import full
@@ -36,7 +36,7 @@ def list_(
 ) -> None:
     """The newest orders, with what is wrong with those that failed."""
 
-    async def work(database: Database) -> list[Row[Any]]:
+    async def work(database: Database) -> list[AnyRow]:
         async with database.transaction() as conn:
             access = await _operator(conn, company)
             query = in_scope(select(Order.__table__), access)

@@ -1,12 +1,12 @@
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.companies.models import Company
+from channel_manager.db import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def list_companies(conn: AsyncConnection) -> list[CompanyInfo]:
     ]
 
 
-def company_info(row: Row[Any]) -> CompanyInfo:
+def company_info(row: AnyRow) -> CompanyInfo:
     """What a query over `COMPANY_COLUMNS` found."""
     return CompanyInfo(
         company_id=row.company_id,

@@ -5,8 +5,7 @@ Knows lines, not orders: an order's status is the business of `orders`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,11 +13,13 @@ from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy import delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
-from channel_manager.catalog.service import ItemInfo
+from channel_manager.catalog.prices import total
+from channel_manager.catalog.service import Catalogue
 from channel_manager.companies.service import CompanyInfo
 from channel_manager.db import Table, bulk_insert, column_lists, new_id
-from channel_manager.issuance.contents import AssetPlan, contents
+from channel_manager.issuance.contents import AssetPlan, LineToIssue, contents
 from channel_manager.issuance.models import Asset, ExternalReference, Wallet
 from channel_manager.issuance.numbers import NumberPattern, wallet_reference_numbers
 
@@ -29,27 +30,11 @@ ASSET_NUMBERS = DatabaseSequence("asset_number_seq", metadata=Table.metadata)
 
 
 @dataclass(frozen=True, slots=True)
-class LineToIssue:
-    """A line whose wallets are to be minted."""
-
-    line_no: int
-    item: ItemInfo
-    quantity: int
-    wallet_count: int
-    # Venue-local.
-    visit_date: date
-    visit_time: time
-    language: str
-    description: str
-    names: Sequence[str] | None
-    external_references: Sequence[str] | None
-
-
-@dataclass(frozen=True, slots=True)
 class Minting:
     """What is minted for: one submission of one order, paid or not."""
 
     company: CompanyInfo
+    items: Catalogue
     order_id: UUID
     submission: int
     paid: bool
@@ -74,7 +59,7 @@ async def mint(conn: AsyncConnection, minting: Minting, lines: Sequence[LineToIs
     for some in _in_portions(lines):
         wallets, assets = [], []
         for line, seq_numbers in some:
-            plan = contents(line.item, line, minting)
+            plan = contents(line, minting.items, minting.booked_on, minting.company.language)
             for seq_no in seq_numbers:
                 wallet = _wallet_row(minting, line, seq_no, plan)
                 wallets.append(wallet)
@@ -170,6 +155,7 @@ def _in_portions(
 def _wallet_row(
     minting: Minting, line: LineToIssue, seq_no: int, plan: Sequence[AssetPlan]
 ) -> dict[str, Any]:
+    price = total((asset.price for asset in plan), minting.company.currency)
     return {
         "company_id": minting.company.company_id,
         "wallet_id": new_id(),
@@ -180,8 +166,8 @@ def _wallet_row(
         "reference_number": "",
         "external_reference": _nth(line.external_references, seq_no),
         "name": _nth(line.names, seq_no) or line.description,
-        "price_excl_vat": sum((asset.price.excl_vat for asset in plan), Decimal(0)),
-        "price_incl_vat": sum((asset.price.incl_vat for asset in plan), Decimal(0)),
+        "price_excl_vat": price.excl_vat,
+        "price_incl_vat": price.incl_vat,
         "currency": minting.company.currency,
         "manifest_id": uuid4(),
     }
@@ -284,8 +270,8 @@ async def _draw_numbers(conn: AsyncConnection, rows: list[dict[str, Any]]) -> No
 async def _left_out(
     conn: AsyncConnection,
     rows: list[dict[str, Any]],
-    company: Any,
-    key: Any,  # noqa: ANN401
+    company: InstrumentedAttribute[UUID],
+    key: InstrumentedAttribute[UUID],
 ) -> list[dict[str, Any]]:
     found = await conn.execute(
         select(key).where(company == rows[0]["company_id"], key.in_([row[key.key] for row in rows]))

@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.permissions import Permission
@@ -17,12 +16,12 @@ from channel_manager.access.route import (
     COMPANY_PREFIX,
     CompanyRoute,
     CurrentAccess,
+    database_of,
     described_address,
     needs,
 )
 from channel_manager.access.service import Access
-from channel_manager.clock import Clock
-from channel_manager.db import Database
+from channel_manager.db import AnyRow, Database
 from channel_manager.errors import InvalidInput, Problem
 from channel_manager.orders import idempotency, listing, service
 from channel_manager.orders.idempotency import IdempotentRequest, idempotent_request
@@ -64,7 +63,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 MAX_IGNORED_HEADER = 2_000
-Submit = Callable[[AsyncConnection], Awaitable[Row[Any]]]
+Submit = Callable[[AsyncConnection], Awaitable[AnyRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ async def create_order(
     """Accept an order. It is issued in the background, unless `sync` asks for it at once."""
     plan = await _plan(request, access, body, HTTPStatus.CREATED, sync, idempotency_key)
 
-    async def submit(conn: AsyncConnection) -> Row[Any]:
+    async def submit(conn: AsyncConnection) -> AnyRow:
         return await service.create_order(conn, access, body, _now(request), sync=plan.sync)
 
     return await _submit(request, submit, plan)
@@ -117,7 +116,7 @@ async def list_orders_by_partner(
     """A partner's orders, oldest first, without their items."""
     secret: bytes = request.app.state.page_secret
     wanted = listing.read_list_request(partner_id, query, secret)
-    async with _database(request).read() as conn:
+    async with database_of(request).read() as conn:
         page = await listing.list_orders(conn, access, wanted, secret)
     public_url = _public_url(request)
     shown = [summary(order, public_url) for order in page.orders]
@@ -145,7 +144,7 @@ async def list_orders_by_partner(
 )
 async def get_order(request: Request, access: CurrentAccess, order_id: str) -> Response:
     """One order, with its items once it has settled."""
-    async with _database(request).read() as conn:
+    async with database_of(request).read() as conn:
         view = await view_order_in_scope(conn, access, order_id)
     return json_reply(full(view, _public_url(request)))
 
@@ -168,7 +167,7 @@ async def replace_order(
     """Replace the contents of a Draft or a failed order; what it had is void at once."""
     plan = await _plan(request, access, body, HTTPStatus.OK, sync, idempotency_key)
 
-    async def submit(conn: AsyncConnection) -> Row[Any]:
+    async def submit(conn: AsyncConnection) -> AnyRow:
         return await service.replace_order(
             conn, access, order_id, body, _now(request), sync=plan.sync
         )
@@ -185,7 +184,7 @@ async def replace_order(
 )
 async def delete_order(request: Request, access: CurrentAccess, order_id: str) -> Response:
     """Cancel an order: its wallets, tickets and coupons are void."""
-    async with _database(request).transaction() as conn:
+    async with database_of(request).transaction() as conn:
         submission = await service.delete_order(conn, access, order_id)
         view = await view_order(conn, submission.company_id, submission.order_id)
     return json_reply(full(view, _public_url(request)))
@@ -203,7 +202,7 @@ async def confirm_order(
 ) -> Response:
     """Take payment of a Draft, which makes it Issued. An Issued order stays as it is."""
     headers = _ignored_fields(access, body)
-    async with _database(request).transaction() as conn:
+    async with database_of(request).transaction() as conn:
         submission = await service.confirm_order(conn, access, order_id, body.paymentReference)
         view = await view_order(conn, submission.company_id, submission.order_id)
     return json_reply(full(view, _public_url(request)), headers=headers)
@@ -221,7 +220,7 @@ async def _plan(
 
 
 async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
-    database, public_url = _database(request), _public_url(request)
+    database, public_url = database_of(request), _public_url(request)
     async with database.transaction() as conn:
         kept = await idempotency.begin(conn, plan.idempotent) if plan.idempotent else None
         if kept is not None and kept.body is not None:
@@ -231,7 +230,7 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
         else:
             order = await submit(conn)
             submission = submission_of(order)
-            body = dumps(full(OrderView(order._mapping), public_url))  # noqa: SLF001 - public API
+            body = dumps(full(OrderView(order._asdict()), public_url))
             if plan.idempotent:
                 await idempotency.keep(
                     conn,
@@ -281,16 +280,11 @@ def _next_url(request: Request, query: str) -> str:
     return f"{_public_url(request)}{path}?{query}"
 
 
-def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
-
-
 def _public_url(request: Request) -> str:
     url: str = request.app.state.public_url
     return url
 
 
 def _now(request: Request) -> datetime:
-    clock: Clock = request.app.state.clock
-    return clock()
+    now: datetime = request.app.state.clock()
+    return now

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.service import Access
 from channel_manager.catalog.service import Catalogue, ItemInfo, catalogue
+from channel_manager.db import AnyRow
 from channel_manager.errors import InvalidInput, Problem
 from channel_manager.orders.schemas import LineIn, OrderIn
 from channel_manager.partners.models import Partner
@@ -67,7 +68,7 @@ class CheckedOrder:
     """An order that can be written."""
 
     body: OrderIn
-    partner: Row[Any]
+    partner: AnyRow
     lines: list[CheckedLine]
 
 
@@ -93,7 +94,7 @@ async def check_order(
     return CheckedOrder(body, partner, lines)
 
 
-async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> Row[Any] | None:
+async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> AnyRow | None:
     if access.partner_id not in (None, partner_id):
         return None
     found = await conn.execute(
@@ -107,7 +108,7 @@ async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID)
     return found.one_or_none()
 
 
-def _partner_problems(partner: Row[Any] | None) -> Iterator[Problem]:
+def _partner_problems(partner: AnyRow | None) -> Iterator[Problem]:
     if partner is None:
         yield Problem("partnerId", "no such partner; use the id from the venue", "unknown_partner")
     elif not partner.active:
@@ -181,7 +182,7 @@ def _schedule_problems(
         return
     allowed = Counter[str]()
     for component in item.components:
-        allowed[component["item"]] += component["quantity"]
+        allowed[component.item_number] += component.quantity
     for position, entry in enumerate(schedule):
         spot = f"{place}.wallet.componentSchedule[{position}]"
         if entry.itemNumber not in allowed:

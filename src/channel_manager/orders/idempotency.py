@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
+from channel_manager.db import AnyRow
 from channel_manager.errors import Conflict
 from channel_manager.orders.models import IdempotentReply
+from channel_manager.orders.service import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def idempotent_request(
     )
 
 
-async def begin(conn: AsyncConnection, request: IdempotentRequest) -> Row[Any] | None:
+async def begin(conn: AsyncConnection, request: IdempotentRequest) -> AnyRow | None:
     """Take the key for this request; the kept reply where it was taken by the same one before.
 
     Waits for a request with the same key that is under way. Errors: `Conflict`.
@@ -63,16 +65,20 @@ async def begin(conn: AsyncConnection, request: IdempotentRequest) -> Row[Any] |
 async def keep(
     conn: AsyncConnection,
     request: IdempotentRequest,
-    submission: tuple[UUID, int],
+    submission: Submission,
     status: int,
     body: bytes | None,
 ) -> None:
     """Keep what the request did, and its reply once that is known."""
-    order_id, number = submission
     await conn.execute(
         update(IdempotentReply)
         .where(*_key(request))
-        .values(order_id=order_id, submission=number, status=status, body=body)
+        .values(
+            order_id=submission.order_id,
+            submission=submission.number,
+            status=status,
+            body=body,
+        )
     )
 
 

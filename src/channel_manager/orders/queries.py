@@ -6,9 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     ScalarSelect,
-    Select,
     Text,
     and_,
     cast,
@@ -22,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from channel_manager.access.service import Access
+from channel_manager.db import AnyRow, AnySelect
 from channel_manager.errors import NotFound
 from channel_manager.issuance.models import Asset, Wallet
 from channel_manager.orders.models import Order, OrderLine
@@ -125,7 +124,7 @@ def no_such_order() -> NotFound:
     return NotFound("There is no such order.")
 
 
-async def lock_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> Row[Any]:
+async def lock_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> AnyRow:
     """The order, locked until the transaction ends. Errors: `NotFound`."""
     query = _in_scope(select(ORDER), access, order_id).with_for_update()
     return _one((await conn.execute(query)).one_or_none())
@@ -143,7 +142,7 @@ async def view_order(conn: AsyncConnection, company_id: UUID, order_id: UUID) ->
     return _as_view(_one((await conn.execute(query)).one_or_none()))
 
 
-def _in_scope(query: Select[Any], access: Access, order_id: str) -> Select[Any]:
+def _in_scope(query: AnySelect, access: Access, order_id: str) -> AnySelect:
     try:
         wanted = parse_uuid(order_id)
     except ValueError:
@@ -151,7 +150,7 @@ def _in_scope(query: Select[Any], access: Access, order_id: str) -> Select[Any]:
     return in_scope(query, access).where(Order.order_id == wanted)
 
 
-def in_scope(query: Select[Any], access: Access) -> Select[Any]:
+def in_scope(query: AnySelect, access: Access) -> AnySelect:
     """Limit a query over orders to what a key may see: its company, its partner, what is there."""
     partner = true() if access.partner_id is None else Order.partner_id == access.partner_id
     return query.where(
@@ -159,14 +158,14 @@ def in_scope(query: Select[Any], access: Access) -> Select[Any]:
     )
 
 
-def _one(row: Row[Any] | None) -> Row[Any]:
+def _one(row: AnyRow | None) -> AnyRow:
     if row is None:
         raise no_such_order()
     return row
 
 
-def _as_view(row: Row[Any]) -> OrderView:
-    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+def _as_view(row: AnyRow) -> OrderView:
+    fields = row._asdict()
     return OrderView(
         order=fields,
         lines=fields["lines"] or (),

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
-from channel_manager.db import new_id
+from channel_manager.db import AnyRow, new_id
 from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem
 from channel_manager.issuance import service as issuance
 from channel_manager.issuance.numbers import NumberPattern, order_reference
@@ -49,7 +49,7 @@ class DuplicateOrder(ChannelError):
 
 async def create_order(
     conn: AsyncConnection, access: Access, body: OrderIn, now: datetime, *, sync: bool
-) -> Row[Any]:
+) -> AnyRow:
     """Accept an order: write it, its lines and the job that will issue it.
 
     Errors: `InvalidInput`, `DuplicateOrder`.
@@ -71,7 +71,7 @@ async def replace_order(
     now: datetime,
     *,
     sync: bool,
-) -> Row[Any]:
+) -> AnyRow:
     """Take an order's contents back and submit new ones under the same id.
 
     Errors: `NotFound`, `InvalidStatus`, `InvalidInput`; after any of them nothing has changed.
@@ -101,7 +101,10 @@ async def confirm_order(
         await _check_partner_active(conn, order)
         await issuance.validate(conn, order.company_id, order.order_id)
         await _set_status(
-            conn, order, done.to, payment_reference=payment_reference, hold_expires_at=None
+            conn,
+            order,
+            done.to,
+            {"payment_reference": payment_reference, "hold_expires_at": None},
         )
         await _publish(conn, order, EventName.CONFIRMED, done.to)
     return submission_of(order)
@@ -118,7 +121,7 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
     if done.changes:
         await issuance.void(conn, order.company_id, order.order_id)
         removed = {"removed_at": func.now(), "manifest_id": None} if done.removes else {}
-        await _set_status(conn, order, done.to, hold_expires_at=None, **removed)
+        await _set_status(conn, order, done.to, {"hold_expires_at": None, **removed})
         await _publish(conn, order, EventName.CANCELLED, done.to)
     return submission_of(order)
 
@@ -142,7 +145,7 @@ async def reprocess_order(conn: AsyncConnection, access: Access, order_id: str) 
     return submission
 
 
-def submission_of(order: Row[Any]) -> Submission:
+def submission_of(order: AnyRow) -> Submission:
     """The current submission of an order."""
     return Submission(order.company_id, order.order_id, order.submission)
 
@@ -166,8 +169,8 @@ def _header(checked: CheckedOrder) -> dict[str, Any]:
     }
 
 
-async def _resubmit(conn: AsyncConnection, order: Row[Any], header: dict[str, Any]) -> Row[Any]:
-    resubmitted = await conn.execute(
+async def _resubmit(conn: AsyncConnection, order: AnyRow, header: dict[str, Any]) -> AnyRow:
+    done = await conn.execute(
         update(Order)
         .where(Order.company_id == order.company_id, Order.order_id == order.order_id)
         .values(
@@ -182,12 +185,13 @@ async def _resubmit(conn: AsyncConnection, order: Row[Any], header: dict[str, An
         )
         .returning(ORDER)
     )
-    return resubmitted.one()
+    resubmitted: AnyRow = done.one()
+    return resubmitted
 
 
 async def _insert_order(
     conn: AsyncConnection, company_id: UUID, checked: CheckedOrder, now: datetime
-) -> Row[Any]:
+) -> AnyRow:
     body = checked.body
     for _ in range(REFERENCE_TRIES):
         inserted = await conn.execute(
@@ -205,7 +209,7 @@ async def _insert_order(
             .on_conflict_do_nothing()
             .returning(ORDER)
         )
-        order = inserted.one_or_none()
+        order: AnyRow | None = inserted.one_or_none()
         if order is not None:
             return order
         await _refuse_duplicate(conn, company_id, body)
@@ -288,7 +292,7 @@ def _taken(claim: issuance.Claim) -> Problem:
     )
 
 
-async def _copy_lines(conn: AsyncConnection, order: Row[Any], submission: int) -> None:
+async def _copy_lines(conn: AsyncConnection, order: AnyRow, submission: int) -> None:
     columns = [column for column in OrderLine.__table__.columns if column.key != "submission"]
     await conn.execute(
         insert(OrderLine).from_select(
@@ -302,7 +306,7 @@ async def _copy_lines(conn: AsyncConnection, order: Row[Any], submission: int) -
     )
 
 
-def _check_immutable(order: Row[Any], body: OrderIn) -> None:
+def _check_immutable(order: AnyRow, body: OrderIn) -> None:
     problems = []
     if body.partnerId != order.partner_id:
         problems.append(
@@ -320,7 +324,7 @@ def _check_immutable(order: Row[Any], body: OrderIn) -> None:
         raise InvalidInput.of(problems)
 
 
-async def _check_partner_active(conn: AsyncConnection, order: Row[Any]) -> None:
+async def _check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:
     active = await conn.scalar(
         select(Partner.active).where(
             Partner.company_id == order.company_id, Partner.partner_id == order.partner_id
@@ -333,7 +337,7 @@ async def _check_partner_active(conn: AsyncConnection, order: Row[Any]) -> None:
 
 
 async def _set_status(
-    conn: AsyncConnection, order: Row[Any], status: Status, **values: Any
+    conn: AsyncConnection, order: AnyRow, status: Status, values: dict[str, Any]
 ) -> None:
     await conn.execute(
         update(Order)
@@ -342,7 +346,7 @@ async def _set_status(
     )
 
 
-async def _publish(conn: AsyncConnection, order: Row[Any], name: EventName, status: Status) -> None:
+async def _publish(conn: AsyncConnection, order: AnyRow, name: EventName, status: Status) -> None:
     await publish(
         conn,
         OrderEvent(

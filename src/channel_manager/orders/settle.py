@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Row, func, select, update
 from sqlalchemy import Sequence as DatabaseSequence
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.catalog.service import Catalogue, catalogue
 from channel_manager.companies.models import Company
-from channel_manager.companies.service import COMPANY_COLUMNS, CompanyInfo, company_info
-from channel_manager.db import Database, Table
+from channel_manager.companies.service import COMPANY_COLUMNS, company_info
+from channel_manager.db import AnyRow, Database, Table
 from channel_manager.errors import Refused, Unavailable
-from channel_manager.issuance.service import LineToIssue, Minting, mint
+from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
+from channel_manager.issuance.service import Minting, mint
 from channel_manager.orders.models import Order, OrderLine
 from channel_manager.orders.service import Submission
 from channel_manager.orders.states import IN_FLIGHT, Status
@@ -69,6 +69,7 @@ async def _issue(conn: AsyncConnection, submission: Submission) -> None:
     paid = bool(order.payment_reference)
     minting = Minting(
         company=company,
+        items=items,
         order_id=submission.order_id,
         submission=submission.number,
         paid=paid,
@@ -92,7 +93,7 @@ async def _fail(database: Database, submission: Submission, message: str) -> Non
             await _finish(conn, order, _Outcome(Status.ERROR, message), manifest_id=None)
 
 
-async def _lock_in_flight(conn: AsyncConnection, submission: Submission) -> Row[Any] | None:
+async def _lock_in_flight(conn: AsyncConnection, submission: Submission) -> AnyRow | None:
     found = await conn.execute(
         select(
             Order.company_id,
@@ -136,7 +137,7 @@ async def _lines_to_issue(
     return [_line_to_issue(row, items) for row in rows]
 
 
-def _line_to_issue(row: Row[Any], items: Catalogue) -> LineToIssue:
+def _line_to_issue(row: AnyRow, items: Catalogue) -> LineToIssue:
     item = items.items.get(row.item_number)
     if item is None:
         raise Refused(f"Item {row.item_number} is no longer sold; replace the order without it.")
@@ -145,16 +146,21 @@ def _line_to_issue(row: Row[Any], items: Catalogue) -> LineToIssue:
         item=item,
         quantity=row.quantity,
         wallet_count=row.wallet_count,
-        visit_date=row.visit_date,
-        visit_time=row.visit_time,
+        visit=Visit(row.visit_date, row.visit_time),
         language=row.sell_to_language,
         description=row.description,
         names=row.names,
         external_references=row.external_references,
+        component_schedule=[_scheduled(entry) for entry in row.component_schedule or ()],
     )
 
 
-def _hold_end(order: Row[Any]) -> datetime | None:
+def _scheduled(entry: dict[str, str]) -> ScheduledComponent:
+    visit = Visit(date.fromisoformat(entry["visitDate"]), time.fromisoformat(entry["visitTime"]))
+    return ScheduledComponent(entry["itemNumber"], visit)
+
+
+def _hold_end(order: AnyRow) -> datetime | None:
     if order.hold_minutes == 0:
         return None
     end: datetime = order.now + timedelta(minutes=order.hold_minutes)
@@ -162,7 +168,7 @@ def _hold_end(order: Row[Any]) -> datetime | None:
 
 
 async def _finish(
-    conn: AsyncConnection, order: Row[Any], outcome: _Outcome, *, manifest_id: UUID | None
+    conn: AsyncConnection, order: AnyRow, outcome: _Outcome, *, manifest_id: UUID | None
 ) -> None:
     await conn.execute(
         update(Order)

@@ -9,10 +9,10 @@ from channel_manager.access.route import (
     COMPANY_PREFIX,
     CompanyRoute,
     CurrentAccess,
+    database_of,
     described_address,
     needs,
 )
-from channel_manager.db import Database
 from channel_manager.outbound import AddressPolicy, check_url
 from channel_manager.responses import documented, json_reply
 from channel_manager.webhooks import service
@@ -38,7 +38,7 @@ async def create_webhook(request: Request, access: CurrentAccess, body: Subscrip
     """Subscribe to an event. The reply is the only one that shows the signing secret."""
     policy: AddressPolicy = request.app.state.address_policy
     await check_url(body.notificationUrl, policy)
-    async with _database(request).transaction() as conn:
+    async with database_of(request).transaction() as conn:
         shown = await service.subscribe(conn, access, body)
     return json_reply(shown, HTTPStatus.CREATED)
 
@@ -59,7 +59,7 @@ async def create_webhook(request: Request, access: CurrentAccess, body: Subscrip
 )
 async def list_webhooks(request: Request, access: CurrentAccess) -> Response:
     """The caller's subscriptions, oldest first."""
-    async with _database(request).read() as conn:
+    async with database_of(request).read() as conn:
         return json_reply(await service.list_subscriptions(conn, access))
 
 
@@ -72,7 +72,7 @@ async def list_webhooks(request: Request, access: CurrentAccess) -> Response:
 )
 async def get_webhook(request: Request, access: CurrentAccess, subscription_id: str) -> Response:
     """One of the caller's subscriptions."""
-    async with _database(request).read() as conn:
+    async with database_of(request).read() as conn:
         return json_reply(await service.get_subscription(conn, access, subscription_id))
 
 
@@ -85,10 +85,5 @@ async def get_webhook(request: Request, access: CurrentAccess, subscription_id: 
 )
 async def delete_webhook(request: Request, access: CurrentAccess, subscription_id: str) -> Response:
     """Unsubscribe; what still waits for this address is dropped. The reply shows what it was."""
-    async with _database(request).transaction() as conn:
+    async with database_of(request).transaction() as conn:
         return json_reply(await service.unsubscribe(conn, access, subscription_id))
-
-
-def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database

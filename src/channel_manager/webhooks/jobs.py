@@ -9,11 +9,11 @@ import orjson
 import structlog
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job as QueuedJob
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import func, select, update
 
 from channel_manager.clock import system_clock
 from channel_manager.companies.models import Company
-from channel_manager.db import Database
+from channel_manager.db import AnyRow, Database
 from channel_manager.outbound import AddressPolicy, Outbound, Reply
 from channel_manager.settings import Settings
 from channel_manager.strict_json import dumps
@@ -54,7 +54,7 @@ async def deliver(
     await _record(database, wanted, delivery, reply)
 
 
-def event_body(delivery: Row[Any]) -> bytes:
+def event_body(delivery: AnyRow) -> bytes:
     """The bytes that are signed and sent; the same on every attempt (contract: Delivery)."""
     return dumps(
         {
@@ -108,7 +108,7 @@ def _waiting_delivery(wanted: DeliveryId) -> Any:  # noqa: ANN401 - a Select of 
     )
 
 
-async def _record(database: Database, wanted: DeliveryId, delivery: Row[Any], reply: Reply) -> None:
+async def _record(database: Database, wanted: DeliveryId, delivery: AnyRow, reply: Reply) -> None:
     attempt = delivery.attempts + 1
     delay = None
     state = "failed"

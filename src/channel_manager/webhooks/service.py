@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, insert, select, true
+from sqlalchemy import delete, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
+from channel_manager.db import AnyRow, AnySelect
 from channel_manager.errors import NotFound
 from channel_manager.schemas import parse_uuid
 from channel_manager.webhooks.models import Subscription
@@ -72,7 +73,7 @@ async def unsubscribe(
     return shown
 
 
-def subscription_out(row: Row[Any]) -> dict[str, Any]:
+def subscription_out(row: AnyRow) -> dict[str, Any]:
     """A subscription as the API shows it."""
     return {
         "id": row.subscription_id,
@@ -96,7 +97,7 @@ _SHOWN = (
 )
 
 
-def _in_scope(query: Select[Any], access: Access) -> Select[Any]:
+def _in_scope(query: AnySelect, access: Access) -> AnySelect:
     mine = true() if access.partner_id is None else Subscription.partner_id == access.partner_id
     return query.where(Subscription.company_id == access.company.company_id, mine)
 

@@ -1,0 +1,197 @@
+"""From a manifest id to what its page shows (domain: Manifest)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from channel_manager.companies.models import Company
+from channel_manager.db import AnyRow
+from channel_manager.errors import NotFound
+from channel_manager.issuance.models import Asset, Wallet
+from channel_manager.manifests.view import (
+    AssetKind,
+    AssetState,
+    AssetView,
+    CodeFormat,
+    ManifestStatus,
+    ManifestView,
+    VenueView,
+    WalletView,
+)
+from channel_manager.orders.models import Order, OrderLine
+from channel_manager.partners.models import Partner
+from channel_manager.schemas import parse_uuid
+
+
+async def find_manifest(conn: AsyncConnection, mid: str) -> ManifestView:
+    """What the page behind `mid` shows: a whole order, or one wallet of it.
+
+    The id itself is the guest's key: it can't be guessed. Errors: `NotFound`, also for a Draft,
+    which has no page yet.
+    """
+    try:
+        wanted = parse_uuid(mid)
+    except ValueError:
+        raise _no_such_manifest() from None
+    order = await _find_order(conn, Order.manifest_id == wanted)
+    if order is not None:
+        return _view(order, await _wallets(conn, order), await _assets(conn, order))
+    wallet = await _find_wallet(conn, wanted)
+    order = await _find_order(
+        conn, and_(Order.company_id == wallet.company_id, Order.order_id == wallet.order_id)
+    )
+    # A wallet of a submission that was replaced has no page any more.
+    if order is None or order.submission != wallet.submission:
+        raise _no_such_manifest()
+    return _view(order, [wallet], await _assets(conn, order))
+
+
+def _no_such_manifest() -> NotFound:
+    return NotFound("There is no such page.")
+
+
+async def _find_order(conn: AsyncConnection, condition: Any) -> AnyRow | None:  # noqa: ANN401
+    found = await conn.execute(
+        select(
+            Order.company_id,
+            Order.order_id,
+            Order.submission,
+            Order.status,
+            Order.buy_from_order_reference,
+            Order.sell_to_order_reference,
+            Order.sell_to_language,
+            Company.name.label("company_name"),
+            Company.time_zone,
+            Company.language.label("company_language"),
+            Partner.design,
+        )
+        .join(Company, Company.company_id == Order.company_id)
+        .join(
+            Partner,
+            and_(Partner.company_id == Order.company_id, Partner.partner_id == Order.partner_id),
+        )
+        .where(condition, Order.status.in_(("Issued", "Cancelled")), Order.removed_at.is_(None))
+    )
+    return found.one_or_none()
+
+
+_WALLET_FIELDS = (
+    Wallet.company_id,
+    Wallet.order_id,
+    Wallet.submission,
+    Wallet.wallet_id,
+    Wallet.line_no,
+    Wallet.seq_no,
+    Wallet.reference_number,
+    Wallet.external_reference,
+    Wallet.name,
+    Wallet.manifest_id,
+    OrderLine.description,
+    OrderLine.visit_date,
+    OrderLine.visit_time,
+)
+_WITH_LINES = (
+    select(*_WALLET_FIELDS)
+    .join(
+        OrderLine,
+        and_(
+            OrderLine.company_id == Wallet.company_id,
+            OrderLine.order_id == Wallet.order_id,
+            OrderLine.submission == Wallet.submission,
+            OrderLine.line_no == Wallet.line_no,
+        ),
+    )
+    .order_by(Wallet.line_no, Wallet.seq_no)
+)
+
+
+async def _find_wallet(conn: AsyncConnection, manifest_id: UUID) -> AnyRow:
+    found = await conn.execute(_WITH_LINES.where(Wallet.manifest_id == manifest_id))
+    wallet = found.one_or_none()
+    if wallet is None:
+        raise _no_such_manifest()
+    return wallet
+
+
+async def _wallets(conn: AsyncConnection, order: AnyRow) -> Sequence[AnyRow]:
+    found = await conn.execute(
+        _WITH_LINES.where(
+            Wallet.company_id == order.company_id,
+            Wallet.order_id == order.order_id,
+            Wallet.submission == order.submission,
+        )
+    )
+    return found.all()
+
+
+async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequence[AnyRow]]:
+    found = await conn.execute(
+        select(
+            Asset.wallet_id,
+            Asset.kind,
+            Asset.reference_number,
+            Asset.description,
+            Asset.admits,
+            Asset.voided_at,
+        )
+        .where(
+            Asset.company_id == order.company_id,
+            Asset.order_id == order.order_id,
+            Asset.submission == order.submission,
+        )
+        .order_by(Asset.position)
+    )
+    by_wallet = defaultdict(list)
+    for asset in found:
+        by_wallet[asset.wallet_id].append(asset)
+    return by_wallet
+
+
+def _view(
+    order: AnyRow,
+    wallets: Sequence[AnyRow],
+    assets: Mapping[UUID, Sequence[AnyRow]],
+) -> ManifestView:
+    design = order.design
+    code_format = CodeFormat(design.get("codeFormat", "qr"))
+    return ManifestView(
+        order_reference=order.buy_from_order_reference,
+        partner_reference=order.sell_to_order_reference,
+        status=(ManifestStatus.ISSUED if order.status == "Issued" else ManifestStatus.CANCELLED),
+        venue=VenueView(
+            name=design.get("name") or order.company_name,
+            time_zone=order.time_zone,
+            colour=design.get("colour"),
+        ),
+        language=order.sell_to_language or order.company_language,
+        wallets=tuple(_wallet(row, assets[row.wallet_id], code_format) for row in wallets),
+    )
+
+
+def _wallet(row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat) -> WalletView:
+    return WalletView(
+        seq=row.seq_no,
+        reference_number=row.reference_number,
+        external_reference=row.external_reference,
+        guest_name=row.name,
+        item_description=row.description,
+        visit_date=row.visit_date,
+        visit_time=row.visit_time,
+        wallet_page_id=str(row.manifest_id),
+        assets=tuple(_asset(asset, code_format) for asset in assets),
+    )
+
+
+def _asset(row: AnyRow, code_format: CodeFormat) -> AssetView:
+    return AssetView(
+        kind=AssetKind(row.kind),
+        reference_number=row.reference_number,
+        description=row.description,
+        admits=row.admits,
+        code_format=code_format,
+        state=AssetState.VALID if row.voided_at is None else AssetState.CANCELLED,
+    )

@@ -1,0 +1,61 @@
+"""How things are said to a guest: words, dates and times in the order's language."""
+
+from datetime import date, datetime, time
+from functools import cache
+from gettext import NullTranslations
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time, get_timezone_name
+
+from channel_manager.languages import babel_locale, to_bcp47
+from channel_manager.manifests.catalogues import spoken, translations
+
+
+class Wording:
+    """One language's words and formats. Instants are told in the venue's time zone."""
+
+    def __init__(self, locale: Locale, tag: str, catalogue: NullTranslations) -> None:
+        self.locale = locale
+        self.tag = tag
+        self._catalogue = catalogue
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`, as HTML has it."""
+        return self.locale.text_direction
+
+    def text(self, message: str, **values: str) -> str:
+        """The message in this language, its `%(name)s` filled in."""
+        return self._catalogue.gettext(message) % values
+
+    def count(self, one: str, many: str, count: int) -> str:
+        """The message in the form that this language has for `%(count)s` of something."""
+        return self._catalogue.ngettext(one, many, count) % {"count": count}
+
+    def date(self, day: date) -> str:
+        """A day with its weekday, in full."""
+        return format_date(day, "full", self.locale)
+
+    def time(self, moment: time) -> str:
+        """A time of day, to the minute."""
+        return format_time(moment, "short", locale=self.locale)
+
+    def zone(self, day: date, moment: time | None, zone: str) -> str:
+        """What the venue's clock is called on that day: standard or summer time."""
+        local = datetime.combine(day, moment or time(12), ZoneInfo(zone))
+        return get_timezone_name(local, "long", locale=self.locale)
+
+    def instant(self, moment: datetime, zone: str) -> str:
+        """An instant by the venue's clock."""
+        return format_datetime(moment, "medium_short", ZoneInfo(zone), self.locale)
+
+
+@cache
+def wording(language: str) -> Wording:
+    """For the language of an order (`DAN`, `de-AT`, …); one without a catalogue reads English."""
+    wanted = babel_locale(language)
+    language = spoken(wanted.language)
+    if language == wanted.language:
+        return Wording(wanted, to_bcp47(code), translations(language))
+    return Wording(Locale(language), language, translations(language))
