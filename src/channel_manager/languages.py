@@ -15,7 +15,7 @@ from babel.core import get_global
 MAX_LENGTH = 10
 SCRIPT_LENGTH = 4
 
-_WINDOWS_NAMES = """
+WINDOWS_NAMES = """
     AFK=af-ZA AMH=am-ET ARA=ar-SA ARB=ar-LB ARE=ar-EG ARG=ar-DZ ARH=ar-BH ARI=ar-IQ ARJ=ar-JO
     ARK=ar-KW ARL=ar-LY ARM=ar-MA ARO=ar-OM ARQ=ar-QA ARS=ar-SY ART=ar-TN ARU=ar-AE ARY=ar-YE
     ASM=as-IN AZC=az-Cyrl-AZ AZE=az-Latn-AZ BEL=be-BY BGR=bg-BG BNB=bn-BD BNG=bn-IN BRE=br-FR
@@ -38,7 +38,7 @@ _WINDOWS_NAMES = """
     TEL=te-IN THA=th-TH TRK=tr-TR TTT=tt-RU UKR=uk-UA URD=ur-PK UZB=uz-Latn-UZ UZC=uz-Cyrl-UZ
     VIT=vi-VN ZHH=zh-HK ZHI=zh-SG ZHM=zh-MO ZUL=zu-ZA
 """
-_WINDOWS = dict(pair.split("=") for pair in _WINDOWS_NAMES.split())
+WINDOWS = dict(pair.split("=") for pair in WINDOWS_NAMES.split())
 _TAG = re.compile(
     r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.ASCII | re.IGNORECASE
 )
@@ -110,7 +110,7 @@ def _known(code: str) -> _Tag:
 # Clients choose the codes, so what is kept is bounded.
 @lru_cache(maxsize=4096)
 def _tag(code: str) -> _Tag | None:
-    match = _TAG.fullmatch(_WINDOWS.get(code.upper(), code)) if len(code) <= MAX_LENGTH else None
+    match = _TAG.fullmatch(WINDOWS.get(code.upper(), code)) if len(code) <= MAX_LENGTH else None
     if match is None:
         return None
     language, script, region = match[1].lower(), match[2], match[3]

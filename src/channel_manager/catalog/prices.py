@@ -276,15 +276,19 @@ def package_prices(
     """
     if not components:
         raise ValueError("a package has no components; give it some")
-    if own is None:
-        return [component.stated.price() for component in components]
-    prices = [component.stated.price() for component in components]
+    stated = [component.stated for component in components]
+    return [price.price() for price in (_sharing(own, stated) if own else stated)]
+
+
+def _sharing(own: StatedPrice, parts: Sequence[StatedPrice]) -> list[StatedPrice]:
+    prices = [part.price() for part in parts]
+    if any(price.currency != own.currency for price in prices):
+        raise ValueError(f"a package in {own.currency} can't have components in other currencies")
     weights = [price.incl_vat if own.includes_vat else price.excl_vat for price in prices]
+    shares = spread(own.amount, weights, own.currency)
     return [
-        replace(own, amount=share, vat_percent=component.item_price.vat_percent).price()
-        for component, share in zip(
-            components, spread(own.amount, weights, own.currency), strict=True
-        )
+        replace(own, amount=share, vat_percent=price.vat_percent)
+        for share, price in zip(shares, prices, strict=True)
     ]
 
 

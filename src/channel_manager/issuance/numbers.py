@@ -19,7 +19,7 @@ MAX_COUNT = 40
 # What the largest number of a database sequence takes, so that a pattern never outgrows its room.
 SEQUENCE_DIGITS = 19
 
-_ALPHABETS = {"N": digits, "A": ascii_uppercase, "X": ascii_uppercase + digits}
+ALPHABETS = {"N": digits, "A": ascii_uppercase, "X": ascii_uppercase + digits}
 _FIELD = re.compile(r"\[([^\[\]]*)\]")
 _KIND_AND_COUNT = re.compile(r"([A-Z])(?:\*(\d+))?", re.ASCII)
 _KINDS = "use [S], [N*k], [A*k] or [X*k]"
@@ -136,7 +136,7 @@ def order_reference(now: datetime) -> str:
     """
     if now.tzinfo is None:
         raise ValueError("the time has no zone; pass an aware datetime")
-    return f"CM-{now.astimezone(UTC):%Y%m%d%H%M%S}-{_random_text(_ALPHABETS['X'], 4)}"
+    return f"CM-{now.astimezone(UTC):%Y%m%d%H%M%S}-{random_text(ALPHABETS['X'], 4)}"
 
 
 def job_id(n: int) -> str:
@@ -181,9 +181,9 @@ def _field(content: str, position: int) -> _Part:
         return _InSequence()
     if kind == "S":
         raise ValueError(f"position {position}: [S] takes no count; write [S]")
-    if kind not in _ALPHABETS:
+    if kind not in ALPHABETS:
         raise ValueError(f"position {position}: [{content}] is unknown; {_KINDS}")
-    return _Random(_ALPHABETS[kind], _count(content, count, position))
+    return _Random(ALPHABETS[kind], _count(content, count, position))
 
 
 def _count(content: str, count: str | None, position: int) -> int:
@@ -212,13 +212,13 @@ def _column(part: _Part, count: int, sequence: Sequence[int]) -> list[str]:
         case _InSequence():
             return [str(number) for number in sequence]
         case _Random(alphabet, length):
-            text = _random_text(alphabet, length * count)
+            text = random_text(alphabet, length * count)
             return [text[i : i + length] for i in range(0, len(text), length)]
 
 
 def _wallet_numbers(count: int) -> list[str]:
-    first = _random_text(digits[1:], count)
-    rest = _random_text(digits, 17 * count)
+    first = random_text(digits[1:], count)
+    rest = random_text(digits, 17 * count)
     return [first[i] + rest[17 * i : 17 * i + 17] for i in range(count)]
 
 
@@ -230,7 +230,7 @@ def _different(count: int, draw: Callable[[int], list[str]]) -> list[str]:
     return list(found)
 
 
-def _random_text(alphabet: str, length: int) -> str:
+def random_text(alphabet: str, length: int) -> str:
     """Uniform text: a random byte past the last whole alphabet is dropped, never folded."""
     whole = 256 - 256 % len(alphabet)
     table = (alphabet * (256 // len(alphabet) + 1))[:256].encode()
