@@ -151,9 +151,11 @@ def _nearest_locale(language: str, script: str | None, region: str | None) -> Lo
     """Babel knows German in Austria, but not in Denmark: there it is German all the same."""
     for subtags in ((language, script, region), (language, script), (language,)):
         try:
-            return Locale.parse("_".join(part for part in subtags if part))
+            locale = Locale.parse("_".join(part for part in subtags if part))
         except UnknownLocaleError:
             continue
+        # Babel takes a language that it can't place, such as und, for English.
+        return locale if locale.language == language else None
     return None
 
 

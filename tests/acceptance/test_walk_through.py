@@ -307,9 +307,10 @@ async def test_the_two_step_order(partner, receiver, secret):
 
 
 async def test_a_deleted_draft_is_gone(partner):
-    unpaid = REPLACE | {"sellToOrderReference": "PARTNER-ORDER-2026-00044", "items": [
-        {"itemNumber": "31001", "visitDate": VISIT_DATE, "visitTime": "10:30:00"}
-    ]}
+    unpaid = REPLACE | {
+        "sellToOrderReference": "PARTNER-ORDER-2026-00044",
+        "items": [{"itemNumber": "31001", "visitDate": VISIT_DATE, "visitTime": "10:30:00"}],
+    }
     _, created, _ = await partner.call(path="/channelManager", body=unpaid)
     await partner.settled(created["orderId"])
     path = f"/channelManager/{created['orderId']}"

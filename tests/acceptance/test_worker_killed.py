@@ -18,11 +18,9 @@ ORDERS = 200
 async def test_every_order_settles_once_although_the_worker_is_killed(database, database_url):
     company_id = await castle.load_venue(database)
     key = await castle.make_key(database, company_id)
-    env = {"DATABASE_URL": database_url, "CHANNEL_MANAGER_HEARTBEAT_SECONDS": "2"}
+    env = {"DATABASE_URL": database_url, "CHANNEL_MANAGER_HEARTBEAT_SECONDS": "2", "CHANNEL_MANAGER_LOG_LEVEL": "WARNING"}
     async with serving(env, "--workers", "2") as service:
-        client = httpx.AsyncClient(
-            base_url=service.base, headers={"x-np-api-key": key}, timeout=30
-        )
+        client = httpx.AsyncClient(base_url=service.base, headers={"x-np-api-key": key}, timeout=30)
         async with client:
             for done in range(1, ROUNDS + 1):
                 posting = asyncio.create_task(post_orders(client))

@@ -143,9 +143,7 @@ async def test_a_removed_order_frees_its_reference(client, database):
 async def test_of_two_requests_at_once_one_wins(client, database):
     for _ in range(10):
         made = await make(client, database, "Draft")
-        replies = await asyncio.gather(
-            call(client, "replace", made), call(client, "delete", made)
-        )
+        replies = await asyncio.gather(call(client, "replace", made), call(client, "delete", made))
         assert sorted(reply.status_code for reply in replies) in ([200, 400], [200, 404])
 
 

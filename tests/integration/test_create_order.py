@@ -100,9 +100,13 @@ async def test_everything_that_is_wrong_is_named_at_once(client, database):
             line(visitDate=castle.soon(4 * 366)),
             line(wallet={"names": ["only one"], "externalReferenceNumbers": ["a", "b", "c"]}),
             line(visitDate="2027-03-28", visitTime="02:30:00"),
-            line(wallet={"componentSchedule": [
-                {"itemNumber": "X", "visitDate": castle.soon(), "visitTime": "10:00:00"}
-            ]}),
+            line(
+                wallet={
+                    "componentSchedule": [
+                        {"itemNumber": "X", "visitDate": castle.soon(), "visitTime": "10:00:00"}
+                    ]
+                }
+            ),
         ],
     )
     reply = await client.post(ORDERS_PATH, json=body)

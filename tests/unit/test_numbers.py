@@ -154,7 +154,7 @@ def test_each_character_stands_for_equally_many_bytes(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every_byte = bytes(range(256))
-    monkeypatch.setattr(numbers.os, "urandom", lambda _: every_byte)
+    monkeypatch.setattr("os.urandom", lambda _: every_byte)
     alphabet = numbers.ALPHABETS[kind]
     text = numbers.random_text(alphabet, 1)
     each = 256 // len(alphabet)

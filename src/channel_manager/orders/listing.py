@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -122,7 +122,8 @@ def _query(access: Access, request: ListRequest) -> Any:  # noqa: ANN401 - a Sel
     if request.received_from is not None:
         query = query.where(Order.received_at >= request.received_from)
     if request.received_to is not None:
-        query = query.where(Order.received_at <= request.received_to)
+        # An order is shown to the second, so the whole of the last second belongs to the window.
+        query = query.where(Order.received_at < request.received_to + timedelta(seconds=1))
     if request.after is not None:
         query = query.where(tuple_(Order.received_at, Order.order_id) > func.row(*request.after))
     return query.order_by(Order.received_at, Order.order_id)

@@ -28,10 +28,7 @@ class Order(Table):
     buy_from_order_reference: Mapped[str]
     status: Mapped[str]
     status_message: Mapped[str] = mapped_column(default="")
-    # Whole seconds, as the API shows and filters it.
-    received_at: Mapped[datetime] = mapped_column(
-        server_default=text("date_trunc('second', clock_timestamp())")
-    )
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     sell_to_email: Mapped[str] = mapped_column(default="")
     sell_to_name: Mapped[str] = mapped_column(default="")
     sell_to_language: Mapped[str] = mapped_column(default="")

@@ -140,7 +140,7 @@ def upgrade() -> None:
         sa.Column(
             "received_at",
             sa.DateTime(timezone=True),
-            server_default=sa.text("date_trunc('second', clock_timestamp())"),
+            server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
         sa.Column("sell_to_email", sa.Text(), nullable=False),
