@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+
 from channel_manager.app import make_app
 from channel_manager.db import Database
 from channel_manager.logs import configure_logs

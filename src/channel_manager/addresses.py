@@ -39,6 +39,7 @@ class CompanyAddress:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Rewrite the path, or answer 404 where it can't be meant."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -26,6 +26,7 @@ class BodyLimit:
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body bounded."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

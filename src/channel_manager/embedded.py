@@ -237,7 +237,8 @@ class EmbeddedPostgres:
                 # Ctrl-C in the terminal must not reach the server.
                 start_new_session=True,
                 cwd="/",
-                **_as_user(self._user),
+                user=self._user.pw_uid if self._user else None,
+                group=self._user.pw_gid if self._user else None,
             )
             output.seek(0)
             text = output.read().decode(errors="replace")
@@ -263,7 +264,7 @@ def _server_user() -> pwd.struct_passwd | None:
         return None
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(ROOTS_USER)
-    made = subprocess.run(
+    made = subprocess.run(  # noqa: S603 - a fixed command
         ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ROOTS_USER],  # noqa: S607 - found where the system keeps it
         check=False,
     )
@@ -273,10 +274,6 @@ def _server_user() -> pwd.struct_passwd | None:
             " run as another user, or set DATABASE_URL."
         )
     return pwd.getpwnam(ROOTS_USER)
-
-
-def _as_user(user: pwd.struct_passwd | None) -> dict[str, int]:
-    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
 
 
 def _let_through(place: Path) -> None:

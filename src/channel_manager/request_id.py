@@ -19,6 +19,7 @@ class RequestId:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on under its id."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

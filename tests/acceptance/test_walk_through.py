@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from standardwebhooks import Webhook
+
 from support import castle
 from support.receiver import Receiver, receiving
 from support.service import Service, command, curl, serving, settled

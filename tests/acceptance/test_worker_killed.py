@@ -5,8 +5,9 @@ import random
 
 import httpx
 import psutil
-from channel_manager.db import Database
 from sqlalchemy import text
+
+from channel_manager.db import Database
 from support import castle
 from support.castle import ORDERS_PATH, order
 from support.service import serving
@@ -18,7 +19,11 @@ ORDERS = 200
 async def test_every_order_settles_once_although_the_worker_is_killed(database, database_url):
     company_id = await castle.load_venue(database)
     key = await castle.make_key(database, company_id)
-    env = {"DATABASE_URL": database_url, "CHANNEL_MANAGER_HEARTBEAT_SECONDS": "2", "CHANNEL_MANAGER_LOG_LEVEL": "WARNING"}
+    env = {
+        "DATABASE_URL": database_url,
+        "CHANNEL_MANAGER_HEARTBEAT_SECONDS": "2",
+        "CHANNEL_MANAGER_LOG_LEVEL": "WARNING",
+    }
     async with serving(env, "--workers", "2") as service:
         client = httpx.AsyncClient(base_url=service.base, headers={"x-np-api-key": key}, timeout=30)
         async with client:
@@ -50,8 +55,10 @@ async def kill(workers: list[psutil.Process]) -> None:
 async def wait_until_settled(database: Database, count: int) -> None:
     for _ in range(600):
         async with database.transaction() as conn:
-            rows = await conn.execute(text("SELECT status, count(*) FROM orders GROUP BY status"))
-            found = dict(rows.tuples().all())
+            rows = await conn.execute(
+                text("SELECT status, count(*) AS number FROM orders GROUP BY status")
+            )
+            found = {row.status: row.number for row in rows}
         if found == {"Issued": count}:
             return
         await asyncio.sleep(0.1)

@@ -1,8 +1,9 @@
 import asyncio
 
 import pytest
-from channel_manager.access.permissions import Permission
 from sqlalchemy import text
+
+from channel_manager.access.permissions import Permission
 from support import castle
 from support.castle import ORDERS_PATH, PARTNER, TENANT, order
 
@@ -40,7 +41,7 @@ async def test_a_revoked_or_expired_key_is_401(client, database):
     key = client.headers["x-np-api-key"]
     for column in ("revoked_at", "expires_at"):
         async with database.transaction() as conn:
-            await conn.execute(text(f"UPDATE api_keys SET {column} = now()"))  # noqa: S608
+            await conn.execute(text(f"UPDATE api_keys SET {column} = now()"))
         assert await status_of(client, {"x-np-api-key": key}) == (401, "unauthorized")
         async with database.transaction() as conn:
             await conn.execute(text("UPDATE api_keys SET revoked_at = NULL, expires_at = NULL"))

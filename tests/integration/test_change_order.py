@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+
 from support.castle import ORDERS_PATH, line, order
 
 IN_FLIGHT = ("Submitted", "Scheduled", "Processing")

@@ -2,8 +2,9 @@ import asyncio
 import json
 
 import pytest
-from channel_manager.db import Database
 from sqlalchemy import text
+
+from channel_manager.db import Database
 from support import castle
 from support.castle import ORDERS_PATH, line, order
 from support.service import settled
@@ -11,7 +12,7 @@ from support.service import settled
 
 async def count(database: Database, table: str) -> int:
     async with database.transaction() as conn:
-        return await conn.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - literals
+        return await conn.scalar(text(f"SELECT count(*) FROM {table}"))
 
 
 async def test_an_order_is_submitted_and_then_issued(client, worker):
@@ -250,7 +251,7 @@ async def test_without_a_payment_reference_it_settles_as_draft(client, payment):
 
 
 async def test_names_survive_as_they_came(client):
-    names = ["王小明", "👩‍👩‍👧 Ħ Ł Ő"]  # noqa: RUF001 - a family joined by zero-width joiners
+    names = ["王小明", "👩‍👩‍👧 Ħ Ł Ő"]
     reply = await client.post(
         f"{ORDERS_PATH}?sync=1", json=order(items=[line(wallet={"names": names})])
     )

@@ -3,6 +3,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
+
 from support.castle import ORDERS_PATH, PARTNER, order
 
 LIST = f"{ORDERS_PATH}/orders/{PARTNER}"

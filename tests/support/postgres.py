@@ -8,10 +8,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy.engine import make_url
+
 from channel_manager.db import Database, plain_url
 from channel_manager.embedded import EmbeddedPostgres
 from channel_manager.migrations import upgrade
-from sqlalchemy.engine import make_url
 
 TEMPLATE = "channel_manager_template"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -89,8 +90,6 @@ async def wait_ready(base: str) -> None:
 
 async def curl(*arguments: str) -> tuple[int, Any, dict[str, str]]:
     """Call curl itself: status, JSON body, headers."""
-    import json
-
     process = await asyncio.create_subprocess_exec(
         "curl", "-sS", "-i", *arguments, stdout=asyncio.subprocess.PIPE
     )

@@ -21,7 +21,7 @@ seeds = st.integers(min_value=0, max_value=2**32)
 
 
 def dice(seed: int = 1) -> Random:
-    return Random(seed)  # noqa: S311 - spreads tries over time, protects nothing
+    return Random(seed)
 
 
 def planned(attempt: int, seed: int = 1) -> timedelta:

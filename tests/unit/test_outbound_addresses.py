@@ -96,7 +96,7 @@ def test_what_is_already_encoded_stays_as_it_is(url: str, wire: str) -> None:
         "[::127.1]",
         "%31%32%37.0.0.1",
         "①②⑦.0.0.①:80:80",
-        "１２７。１",  # noqa: RUF001 - wide digits are the case itself
+        "１２７。１",
         "localhost",
         "LOCALHOST",
         "localhost.",

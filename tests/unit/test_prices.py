@@ -47,7 +47,7 @@ def stated(
     )
 
 
-def rule(code: str, change: PriceChange = NO_CHANGE, **conditions: Any) -> PriceRule:  # noqa: ANN401 - any condition of a rule
+def rule(code: str, change: PriceChange = NO_CHANGE, **conditions: Any) -> PriceRule:
     return PriceRule(code=code, change=change, **conditions)
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from channel_manager.errors import InvalidStatus
 from channel_manager.orders.states import Change, Operation, Status, change
 

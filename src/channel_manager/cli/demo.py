@@ -35,7 +35,7 @@ def demo(
         Path, typer.Option(exists=True, dir_okay=False, help="The venue to load.")
     ] = Path("examples/castle.yaml"),
     port: Annotated[int, typer.Option(help="The port to serve on.")] = 8000,
-    once: Annotated[
+    once: Annotated[  # noqa: FBT002 - a Typer flag
         bool, typer.Option("--once", help="Stop after the order instead of going on serving.")
     ] = False,
 ) -> None:
