@@ -1,5 +1,6 @@
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, Numeric, func
@@ -63,6 +64,8 @@ class Asset(Table):
     description: Mapped[str]
     # How many guests a ticket lets in: 1, or the line's quantity on a group ticket.
     admits: Mapped[int]
+    # The places it lets in, for the gate: {"admission", "slotId": the slot taken, or None}.
+    admits_to: Mapped[list[dict[str, Any]] | None]
     price_excl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     price_incl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     valid_at: Mapped[datetime | None]

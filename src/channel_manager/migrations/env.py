@@ -4,6 +4,7 @@ from alembic import context
 
 from channel_manager import installation as _installation
 from channel_manager.access import models as _access
+from channel_manager.capacity import models as _capacity
 from channel_manager.catalog import models as _catalog
 from channel_manager.companies import models as _companies
 from channel_manager.db import Table
@@ -15,6 +16,7 @@ from channel_manager.webhooks import models as _webhooks
 ALL_MODELS = (
     _access,
     _installation,
+    _capacity,
     _catalog,
     _companies,
     _issuance,
