@@ -51,7 +51,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     )
     app.state.database = database
     app.state.clock = clock
-    app.state.public_url = settings.public_url.rstrip("/")
+    app.state.public_url = settings.guest_url
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)

@@ -95,5 +95,5 @@ def zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name. Errors: `ValueError` with the remedy."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         raise ValueError(f"{name} is not an IANA time zone, such as Europe/Copenhagen") from None

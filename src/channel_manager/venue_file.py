@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from channel_manager import languages
+from channel_manager import languages, local_time
 from channel_manager.issuance.numbers import NumberPattern
 from channel_manager.venue_yaml import Document, Fault, Place, read_yaml
 
@@ -26,10 +25,7 @@ class VenueFileError(Exception):
 
 
 def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError):
-        raise ValueError("is not an IANA time zone, such as Europe/Copenhagen") from None
+    local_time.zone(value)
     return value
 
 
