@@ -3,7 +3,7 @@
 Knows lines, not orders: an order's status is the business of `orders`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
+from channel_manager.capacity.wants import Moment, moment
 from channel_manager.catalog.prices import total
 from channel_manager.catalog.service import Catalogue
 from channel_manager.companies.service import CompanyInfo
@@ -40,6 +41,8 @@ class Minting:
     paid: bool
     # The venue-local day of the order, for prices by days booked ahead.
     booked_on: date
+    # The time slots that the order takes.
+    slots: Mapping[Moment, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +197,21 @@ def _asset_row(
         "item_number": plan.item.number,
         "description": plan.description,
         "admits": plan.admits,
+        "admits_to": _admits_to(minting, plan),
         "price_excl_vat": plan.price.excl_vat,
         "price_incl_vat": plan.price.incl_vat,
     }
+
+
+def _admits_to(minting: Minting, plan: AssetPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "admission": admission["admission"],
+            "slotId": minting.slots[wanted] if wanted else None,
+        }
+        for admission in plan.item.admissions
+        for wanted in [moment(admission, plan.visit.day, plan.visit.at)]
+    ]
 
 
 _WALLET_COLUMNS = (
@@ -227,6 +242,7 @@ _ASSET_COLUMNS = (
     "item_number",
     "description",
     "admits",
+    "admits_to",
     "price_excl_vat",
     "price_incl_vat",
 )

@@ -105,9 +105,7 @@ def upgrade() -> None:
         "ix_capacity_ledger_slot", "capacity_ledger", ["company_id", "slot_id", "moved_at"]
     )
     op.add_column("assets", sa.Column("admits_to", postgresql.JSONB(), nullable=True))
-    op.add_column(
-        "orders", sa.Column("hold_ended_at", sa.DateTime(timezone=True), nullable=True)
-    )
+    op.add_column("orders", sa.Column("hold_ended_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_orders_holds",
         "orders",
