@@ -77,8 +77,8 @@ def database_of(request: Request) -> Database:
     return database
 
 
-def current_access(request: Request) -> Access:
-    """Who is calling."""
+async def current_access(request: Request) -> Access:
+    """Who is calling. Async, as are all dependencies: others cost a thread's hand-over."""
     access: Access = request.state.access
     return access
 
@@ -86,7 +86,7 @@ def current_access(request: Request) -> Access:
 CurrentAccess = Annotated[Access, Depends(current_access)]
 
 
-def described_address(
+async def described_address(
     tenant: Annotated[str, Path(description="The tenant's UUID.")],
     environment: Annotated[str, Path(description="The environment, such as production.")],
     company: Annotated[str, Path(description="The company's name, percent-encoded once or twice.")],
