@@ -13,9 +13,10 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from sqlalchemy import text
+
 from channel_manager.db import Database
 from channel_manager.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from sqlalchemy import text
 
 pytestmark = pytest.mark.embedded
 

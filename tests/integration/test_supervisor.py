@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import typer
+
 from channel_manager.supervisor import listen
 
 # A parent with one child, which notes its pid; `stubborn` ones ignore SIGTERM.
