@@ -70,6 +70,17 @@ class AssetPlan:
         return self.item.kind
 
     @property
+    def entries(self) -> str:
+        """single, once_a_day or many; a coupon's uses are its type's."""
+        return self.item.ticket_type.entries if self.item.ticket_type else "single"
+
+    @property
+    def valid_days(self) -> int:
+        """For how many days from the visit date it is good."""
+        kind = self.item.ticket_type or self.item.coupon_type
+        return kind.valid_days if kind else 1
+
+    @property
     def pattern(self) -> NumberPattern:
         """How its number is drawn."""
         return self.item.number_pattern

@@ -5,9 +5,10 @@ Knows lines, not orders: an order's status is the business of `orders`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy import delete, func, null, select, update
@@ -99,6 +100,23 @@ async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> N
         )
         .values(valid_at=func.now())
     )
+
+
+async def lock_admitted(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> int:
+    """How many guests the gate has let in on this order.
+
+    Locks its tickets, so that until the transaction ends the gate waits; whichever of a cancel and
+    an admission comes first, the other finds it.
+    """
+    rows = await conn.execute(
+        select(Asset.admitted)
+        .where(
+            Asset.company_id == company_id, Asset.order_id == order_id, Asset.voided_at.is_(None)
+        )
+        .order_by(Asset.row_id)
+        .with_for_update()
+    )
+    return sum(rows.scalars())
 
 
 async def claim_references(
@@ -198,9 +216,19 @@ def _asset_row(
         "description": plan.description,
         "admits": plan.admits,
         "admits_to": _admits_to(minting, plan),
+        "entries": plan.entries,
+        "valid_from": _midnight(plan.visit.day, minting.company.zone),
+        "valid_until": _midnight(
+            plan.visit.day + timedelta(days=plan.valid_days), minting.company.zone
+        ),
         "price_excl_vat": plan.price.excl_vat,
         "price_incl_vat": plan.price.incl_vat,
     }
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    # Where the clock skips midnight, this is the moment of the jump.
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 def _admits_to(minting: Minting, plan: AssetPlan) -> list[dict[str, Any]]:
@@ -243,6 +271,9 @@ _ASSET_COLUMNS = (
     "description",
     "admits",
     "admits_to",
+    "entries",
+    "valid_from",
+    "valid_until",
     "price_excl_vat",
     "price_incl_vat",
 )

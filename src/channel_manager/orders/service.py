@@ -140,6 +140,7 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
     order = await lock_order_in_scope(conn, access, order_id)
     done = change(Status(order.status), Operation.DELETE)
     if done.changes:
+        await _check_not_admitted(conn, order)
         await issuance.void(conn, order.company_id, order.order_id)
         await capacity.release(conn, order.company_id, [order.order_id], "deleted")
         removed = {"removed_at": func.now(), "manifest_id": None} if done.removes else {}
@@ -344,6 +345,14 @@ def _check_immutable(order: AnyRow, body: OrderIn) -> None:
         )
     if problems:
         raise InvalidInput.of(problems)
+
+
+async def _check_not_admitted(conn: AsyncConnection, order: AnyRow) -> None:
+    if await issuance.lock_admitted(conn, order.company_id, order.order_id):
+        raise InvalidStatus(
+            "A ticket of this order has been admitted, so the order can't be deleted.",
+            details={"status": order.status},
+        )
 
 
 async def _check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:
