@@ -17,6 +17,7 @@ from channel_manager.clock import Clock, system_clock
 from channel_manager.db import Database
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
 from channel_manager.gate.api import router as gate_router
+from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.orders.api import router as orders_router
@@ -57,7 +58,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)
-    for router in (orders_router, webhooks_router, gate_router, manifests_router):
+    for router in (orders_router, webhooks_router, gate_router, gate_page_router, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
