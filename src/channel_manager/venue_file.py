@@ -11,6 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from channel_manager import languages, local_time
+from channel_manager.capacity.venue import (
+    AdmissionSection,
+    ItemAdmissionSection,
+    admission_contradictions,
+)
+from channel_manager.clock import system_clock
 from channel_manager.issuance.numbers import NumberPattern
 from channel_manager.venue_yaml import Document, Fault, Place, read_yaml
 
@@ -122,6 +128,7 @@ class ItemSection(Section):
     price: PriceSection | None = None
     sellable: bool = True
     stores: list[Code] = []
+    admissions: list[ItemAdmissionSection] = []
 
 
 class VenueFile(Section):
@@ -131,6 +138,7 @@ class VenueFile(Section):
     partners: list[PartnerSection] = []
     ticket_types: list[TicketTypeSection] = []
     items: list[ItemSection] = []
+    admissions: list[AdmissionSection] = []
 
 
 def read_venue_file(text: str, name: str) -> VenueFile:
@@ -164,6 +172,13 @@ def contradictions(venue: VenueFile) -> Iterator[tuple[Place, str]]:
             yield ("items", index, "ticketType"), f"there is no ticket type {item.ticket_type}"
         if item.price is None:
             yield ("items", index), "give its price"
+    uses: list[tuple[Place, ItemAdmissionSection]] = [
+        (("items", index, "admissions", place), use)
+        for index, item in enumerate(venue.items)
+        for place, use in enumerate(item.admissions)
+    ]
+    today = local_time.today(local_time.zone(venue.company.time_zone), system_clock())
+    yield from admission_contradictions(venue.admissions, uses, today)
 
 
 def _repeats(section: str, codes: list[Any]) -> Iterator[tuple[Place, str]]:

@@ -9,8 +9,13 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.capacity.generation import generate_slots
+from channel_manager.capacity.models import Admission
+from channel_manager.capacity.venue import AdmissionSection
 from channel_manager.catalog.models import Item, TicketType
+from channel_manager.clock import system_clock
 from channel_manager.companies.models import Company
+from channel_manager.companies.service import find_company
 from channel_manager.db import Table, new_id
 from channel_manager.partners.models import Partner
 from channel_manager.venue_file import (
@@ -45,11 +50,18 @@ async def import_venue(conn: AsyncConnection, venue: VenueFile) -> Imported:
         conn, TicketType, company_id, [_ticket_row(company_id, t) for t in venue.ticket_types]
     )
     await _replace(conn, Item, company_id, [_item_row(company_id, i) for i in venue.items])
+    await _replace(
+        conn, Admission, company_id, [_admission_row(company_id, a) for a in venue.admissions]
+    )
     await conn.execute(
         update(Company)
         .where(Company.company_id == company_id)
         .values(catalog_version=Company.catalog_version + 1)
     )
+    company = await find_company(conn, company_id)
+    if company is not None:
+        # Last, since it locks slots that orders wait for.
+        await generate_slots(conn, company, system_clock())
     return Imported(company_id, len(venue.partners), len(venue.items))
 
 
@@ -128,6 +140,19 @@ def _ticket_row(company_id: UUID, kind: TicketTypeSection) -> dict[str, Any]:
     }
 
 
+def _admission_row(company_id: UUID, admission: AdmissionSection) -> dict[str, Any]:
+    return {
+        "company_id": company_id,
+        "code": admission.code,
+        "name": admission.name,
+        "translations": admission.translations,
+        "early_minutes": admission.early_minutes,
+        "late_minutes": admission.late_minutes,
+        "horizon_days": admission.horizon_days,
+        "schedule": admission.stored_schedule(),
+    }
+
+
 def _item_row(company_id: UUID, item: ItemSection) -> dict[str, Any]:
     price = item.price
     return {
@@ -143,6 +168,6 @@ def _item_row(company_id: UUID, item: ItemSection) -> dict[str, Any]:
         "ticket_type": item.ticket_type,
         "coupon_type": None,
         "components": [],
-        "admissions": [],
+        "admissions": [{"admission": a.code, "slots": a.slots} for a in item.admissions],
         "stores": item.stores,
     }

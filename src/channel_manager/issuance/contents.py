@@ -108,15 +108,15 @@ def parts(
         yield Part(item, visit)
         return
     # Scheduled instances of a component are the first of it, in the order they came.
-    scheduled = defaultdict(list)
+    scheduled: dict[str, list[tuple[Visit, int | None]]] = defaultdict(list)
     for position, entry in enumerate(schedule):
         scheduled[entry.item_number].append((entry.visit, position))
     for component in item.components:
         inner = items.items[component.item_number]
         for _ in range(component.quantity):
             waiting = scheduled[inner.number]
-            when, position = waiting.pop(0) if waiting else (visit, None)
-            yield Part(inner, when, component.price, position)
+            when, spot = waiting.pop(0) if waiting else (visit, None)
+            yield Part(inner, when, component.price, spot)
 
 
 def _package(

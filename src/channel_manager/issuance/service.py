@@ -235,7 +235,7 @@ def _admits_to(minting: Minting, plan: AssetPlan) -> list[dict[str, Any]]:
     return [
         {
             "admission": admission["admission"],
-            "slotId": minting.slots[wanted] if wanted else None,
+            "slotId": str(minting.slots[wanted]) if wanted else None,
         }
         for admission in plan.item.admissions
         for wanted in [moment(admission, plan.visit.day, plan.visit.at)]

@@ -1,6 +1,6 @@
 """Drafts whose hold has run out: their capacity goes back, the orders stay (domain: Capacity)."""
 
-from uuid import UUID
+from collections import defaultdict
 
 import structlog
 from sqlalchemy import text
@@ -38,9 +38,9 @@ async def expire_holds(database: Database) -> int:
 async def _expire_some(database: Database) -> int:
     async with database.transaction() as conn:
         rows = (await conn.execute(_EXPIRE, {"limit": HOLDS_AT_ONCE})).all()
-        by_company: dict[UUID, list[UUID]] = {}
+        by_company = defaultdict(list)
         for row in rows:
-            by_company.setdefault(row.company_id, []).append(row.order_id)
+            by_company[row.company_id].append(row.order_id)
         # Companies share no slots, but their order is kept too, so that the locks' is.
         for company_id in sorted(by_company):
             await capacity.release(conn, company_id, by_company[company_id], "hold_expired")
