@@ -1,5 +1,6 @@
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, Numeric, func
@@ -65,6 +66,12 @@ class Asset(Table):
     admits: Mapped[int]
     price_excl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     price_incl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    # From when to before when it may be used; midnights at the venue.
+    valid_from: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    # What it was sold with, whatever the catalogue says later: a ticket's `entries`; a coupon's
+    # `gives` and `uses`.
+    terms: Mapped[dict[str, Any] | None]
     valid_at: Mapped[datetime | None]
     voided_at: Mapped[datetime | None]
 
