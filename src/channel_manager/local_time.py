@@ -49,6 +49,11 @@ def to_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     return instant
 
 
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a venue-local day begins, where the clock skips midnight too."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
 def _gap(local: datetime) -> tuple[datetime, datetime]:
     # In a gap, fold 0 reads the clock as it was before, fold 1 as it is after.
     before, after = local.utcoffset(), local.replace(fold=1).utcoffset()

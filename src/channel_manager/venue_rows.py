@@ -77,6 +77,10 @@ def _store_row(store: StoreSection) -> Values:
     return store.model_dump()
 
 
+def _store(row: Row) -> Values:
+    return _same(StoreSection, row)
+
+
 def _ticket_row(kind: TicketTypeSection) -> Values:
     values = kind.model_dump(exclude={"kind"})
     return {**values, "is_group": kind.kind == "group"}
@@ -168,7 +172,7 @@ def _rule(row: Row) -> Values:
 
 KEPT: Sequence[Kept] = (
     Kept("partners", "id", "partner_id", PartnerSection, Partner, _partner_row, _partner, False),
-    Kept("stores", "code", "code", StoreSection, Store, _store_row, dict),
+    Kept("stores", "code", "code", StoreSection, Store, _store_row, _store),
     Kept("ticket_types", "code", "code", TicketTypeSection, TicketType, _ticket_row, _ticket),
     Kept("coupon_types", "code", "code", CouponTypeSection, CouponType, _coupon_row, _coupon),
     Kept("items", "number", "item_number", ItemSection, Item, _item_row, _item),

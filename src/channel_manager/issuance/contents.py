@@ -7,6 +7,7 @@ from datetime import date, time
 
 from channel_manager.catalog.prices import ComponentPrice, Price, PriceChange, package_prices
 from channel_manager.catalog.service import Catalogue, ItemInfo
+from channel_manager.errors import Refused
 from channel_manager.issuance.numbers import NumberPattern
 
 
@@ -109,3 +110,9 @@ def _parts(
         for _ in range(component.quantity):
             waiting = scheduled[item.number]
             yield item, waiting.pop(0) if waiting else line.visit, component.price
+    left = [number for number, visits in scheduled.items() if visits]
+    if left:
+        raise Refused(
+            f"Package {line.item.number} no longer holds {left[0]} as often as the order schedules"
+            " it; replace the order."
+        )
