@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from channel_manager import migrations
 from channel_manager.addresses import CompanyAddress
 from channel_manager.body_limit import BodyLimit
+from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
 from channel_manager.db import Database
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
@@ -58,7 +59,8 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)
-    for router in (orders_router, webhooks_router, gate_router, gate_page_router, manifests_router):
+    routers = (orders_router, webhooks_router, catalog_router, gate_router, gate_page_router)
+    for router in (*routers, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import text
+
 from support import castle
 from support.castle import COMPANY, ORDERS_PATH, TENANT, line, order
 from support.service import Service, serving

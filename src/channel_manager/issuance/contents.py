@@ -7,6 +7,7 @@ from datetime import date, time
 
 from channel_manager.catalog.prices import ComponentPrice, Price, PriceChange, package_prices
 from channel_manager.catalog.service import Catalogue, ItemInfo
+from channel_manager.errors import Refused
 from channel_manager.issuance.numbers import NumberPattern
 
 
@@ -70,17 +71,6 @@ class AssetPlan:
         return self.item.kind
 
     @property
-    def entries(self) -> str:
-        """single, once_a_day or many; a coupon's uses are its type's."""
-        return self.item.ticket_type.entries if self.item.ticket_type else "single"
-
-    @property
-    def valid_days(self) -> int:
-        """For how many days from the visit date it is good."""
-        kind = self.item.ticket_type or self.item.coupon_type
-        return kind.valid_days if kind else 1
-
-    @property
     def pattern(self) -> NumberPattern:
         """How its number is drawn."""
         return self.item.number_pattern
@@ -117,6 +107,12 @@ def parts(
             waiting = scheduled[inner.number]
             when, spot = waiting.pop(0) if waiting else (visit, None)
             yield Part(inner, when, component.price, spot)
+    left = [number for number, visits in scheduled.items() if visits]
+    if left:
+        raise Refused(
+            f"Package {item.number} no longer holds {left[0]} as often as the order schedules it;"
+            " replace the order."
+        )
 
 
 def _package(

@@ -72,13 +72,14 @@ class Asset(Table):
     admits: Mapped[int]
     # The places it lets in, for the gate: {"admission", "slotId": the slot taken, or None}.
     admits_to: Mapped[list[dict[str, Any]] | None]
-    # A ticket's way of use: single, once_a_day or many.
-    entries: Mapped[str] = mapped_column(default="single", server_default="single")
-    # The first and the end of the last venue-local day on which it is good.
-    valid_from: Mapped[datetime | None]
-    valid_until: Mapped[datetime | None]
     price_excl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     price_incl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    # From when to before when it may be used; midnights at the venue.
+    valid_from: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    # What it was sold with, whatever the catalogue says later: a ticket's `entries`; a coupon's
+    # `gives` and `uses`.
+    terms: Mapped[dict[str, Any] | None]
     valid_at: Mapped[datetime | None]
     # How many guests the gate has let in, in all and on the venue-local day of the last entry.
     admitted: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -136,6 +136,8 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.reference_number,
             Asset.description,
             Asset.admits,
+            Asset.valid_from,
+            Asset.valid_until,
             Asset.voided_at,
         )
         .where(
@@ -192,6 +194,8 @@ def _asset(row: AnyRow, code_format: CodeFormat) -> AssetView:
         reference_number=row.reference_number,
         description=row.description,
         admits=row.admits,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
         code_format=code_format,
         state=AssetState.VALID if row.voided_at is None else AssetState.CANCELLED,
     )

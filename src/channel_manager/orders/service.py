@@ -17,7 +17,7 @@ from channel_manager.access.service import Access
 from channel_manager.capacity import service as capacity
 from channel_manager.capacity.service import Holder
 from channel_manager.db import AnyRow, new_id
-from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem
+from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem, Unavailable
 from channel_manager.issuance import service as issuance
 from channel_manager.issuance.numbers import NumberPattern, order_reference
 from channel_manager.jobs import Job, enqueue, issue_job
@@ -238,7 +238,9 @@ async def _insert_order(
             return order
         await _refuse_duplicate(conn, company_id, body)
         # Not the partner's reference, so ours clashed: 4 characters a second are few.
-    raise RuntimeError(f"no free buyFromOrderReference in {REFERENCE_TRIES} draws")
+    raise Unavailable(
+        "The venue has no free order references left; ask it to widen its orderReferencePattern."
+    )
 
 
 async def _draw_reference(conn: AsyncConnection, checked: CheckedOrder, now: datetime) -> str:

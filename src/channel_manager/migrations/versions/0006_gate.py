@@ -63,15 +63,8 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_gate_replies_created_at"), "gate_replies", ["created_at"], unique=False
     )
-    op.add_column(
-        "assets", sa.Column("entries", sa.Text(), server_default="single", nullable=False)
-    )
-    op.add_column("assets", sa.Column("valid_from", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("assets", sa.Column("valid_until", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("assets", sa.Column("admitted", sa.Integer(), server_default="0", nullable=False))
-    op.add_column(
-        "assets", sa.Column("admitted_that_day", sa.Integer(), server_default="0", nullable=False)
-    )
+    for name in ("admitted", "admitted_that_day"):
+        op.add_column("assets", sa.Column(name, sa.Integer(), server_default="0", nullable=False))
     op.add_column(
         "assets", sa.Column("last_admitted_at", sa.DateTime(timezone=True), nullable=True)
     )
@@ -97,9 +90,6 @@ def downgrade() -> None:
     op.drop_column("assets", "last_admitted_at")
     op.drop_column("assets", "admitted_that_day")
     op.drop_column("assets", "admitted")
-    op.drop_column("assets", "valid_until")
-    op.drop_column("assets", "valid_from")
-    op.drop_column("assets", "entries")
     op.drop_index(op.f("ix_gate_replies_created_at"), table_name="gate_replies")
     op.drop_table("gate_replies")
     op.drop_index("uq_gate_entries_scan", table_name="gate_entries")
