@@ -1,10 +1,17 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, async_playwright
+
+from channel_manager.db import Database
+from support import castle
+from support.postgres import fresh_database
+from support.service import Service, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 REQUIRED = os.environ.get("CHANNEL_MANAGER_REQUIRE_BROWSER") == "1"
@@ -26,7 +33,34 @@ def screenshots() -> Path:
     return folder
 
 
+@dataclass
+class Venue:
+    """The castle, served by the real command: one for all tests of a file."""
+
+    service: Service
+    database: Database
+    key: str
+
+
+@pytest.fixture(scope="module")
+async def venue(postgres: str, template: str) -> AsyncIterator[Venue]:
+    async with fresh_database(postgres, template) as url:
+        database = Database(url, pool_size=2)
+        key = await castle.make_key(database, await castle.load_venue(database))
+        env = {"DATABASE_URL": url, "CHANNEL_MANAGER_LOG_LEVEL": "WARNING"}
+        async with serving(env) as service:
+            yield Venue(service, database, key)
+        await database.close()
+
+
 @pytest.fixture
+async def client(venue: Venue) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"x-np-api-key": venue.key}
+    async with httpx.AsyncClient(base_url=venue.service.base, headers=headers) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium from the system; where there is none, tests are skipped unless it is required."""
     if CHROMIUM is None:
