@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from channel_manager import migrations
 from channel_manager.addresses import CompanyAddress
+from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
 from channel_manager.clock import Clock, system_clock
 from channel_manager.db import Database
@@ -55,7 +56,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)
-    for router in (orders_router, webhooks_router, manifests_router):
+    for router in (orders_router, availability_router, webhooks_router, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
