@@ -2,12 +2,15 @@
 
 import asyncio
 
-import httpx
 from sqlalchemy import text
 
+from channel_manager.cli.companies import operator_access, pick_company
+from channel_manager.clock import system_clock
 from channel_manager.db import Database
+from channel_manager.orders.schemas import OrderIn
+from channel_manager.orders.service import create_order
 from support import castle
-from support.castle import ORDERS_PATH, order
+from support.castle import order
 from support.service import serving
 from support.slots import assert_audit_clean, small_castle
 
@@ -18,28 +21,17 @@ HOURS = range(10, 16)
 
 async def test_exactly_one_order_gets_the_last_place(database, database_url):
     company_id = await castle.load_venue(database, small_castle(1))
-    key = await castle.make_key(database, company_id)
     env = {"DATABASE_URL": database_url, "CHANNEL_MANAGER_LOG_LEVEL": "ERROR"}
     slots = [(castle.soon(7 + n // len(HOURS)), HOURS[n % len(HOURS)]) for n in range(TIMES)]
-    async with (
-        serving(env, "--workers", "4") as service,
-        httpx.AsyncClient(
-            base_url=service.base, headers={"x-np-api-key": key}, timeout=60
-        ) as client,
-    ):
+    async with serving(env, "--workers", "4") as service:
         assert len(service.children("worker")) == 4
         for day, hour in slots:
-            await race(client, database, day, hour)
+            await race(database, day, hour)
     await assert_audit_clean(database, company_id)
 
 
-async def race(client: httpx.AsyncClient, database: Database, day: str, hour: int) -> None:
-    line = {"itemNumber": "31001", "visitDate": day, "visitTime": f"{hour}:30:00"}
-    made = await asyncio.gather(
-        *(client.post(ORDERS_PATH, json=order(items=[line])) for _ in range(ORDERS))
-    )
-    assert {reply.status_code for reply in made} == {201}
-    found = await all_settled(database, [reply.json()["orderId"] for reply in made])
+async def race(database: Database, day: str, hour: int) -> None:
+    found = await all_settled(database, await submit_at_once(database, day, hour))
     statuses = sorted(status for status, _ in found.values())
     assert statuses == ["Error"] * (ORDERS - 1) + ["Issued"]
     refusals = {message for status, message in found.values() if status == "Error"}
@@ -47,6 +39,18 @@ async def race(client: httpx.AsyncClient, database: Database, day: str, hour: in
         f"items[0]: CASTLE on {day} at {hour}:30 has no place left and 1 is needed;"
         " choose another time or fewer guests (capacity_exceeded)"
     }
+
+
+async def submit_at_once(database: Database, day: str, hour: int) -> list[str]:
+    """Accept all orders in one transaction, so that the workers see them at one moment."""
+    line = {"itemNumber": "31001", "visitDate": day, "visitTime": f"{hour}:30:00"}
+    async with database.transaction() as conn:
+        access = operator_access(await pick_company(conn, None))
+        bodies = [OrderIn.model_validate(order(items=[line])) for _ in range(ORDERS)]
+        made = [
+            await create_order(conn, access, body, system_clock(), sync=False) for body in bodies
+        ]
+    return [str(row.order_id) for row in made]
 
 
 async def all_settled(database: Database, ids: list[str]) -> dict[str, tuple[str, str]]:
