@@ -79,6 +79,11 @@ def to_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     return instant
 
 
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a venue-local day begins, where the clock skips midnight too."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
 def today(zone: ZoneInfo, now: datetime) -> date:
     """The date in `zone` at the instant `now`."""
     return _local(now, zone).date()

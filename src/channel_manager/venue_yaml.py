@@ -4,6 +4,7 @@ Every scalar arrives as text (item number 0042 keeps its zeros, NO is not false,
 number of seconds) and the venue file's own types say what it means.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 
 Place = tuple[str | int, ...]
 NULLS = ("", "~", "null")
+# An escape in a quoted text can write what no database keeps.
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -58,6 +61,11 @@ def _value(node: yaml.Node, place: Place, document: Document) -> Any:  # noqa: A
         return _mapping(node, place, document)
     if isinstance(node, yaml.SequenceNode):
         return [_value(child, (*place, i), document) for i, child in enumerate(node.value)]
+    if _NOT_TEXT.search(node.value):
+        line = node.start_mark.line + 1
+        document.faults.append(
+            Fault(line, "has a NUL or half of a surrogate pair in it; write whole characters")
+        )
     plain = getattr(node, "style", None) is None
     return None if plain and node.value in NULLS else node.value
 

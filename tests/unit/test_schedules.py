@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channel_manager.capacity.rules import Closure, Opening, Override, ScheduleRule, parse_end
@@ -22,7 +22,11 @@ AFTERNOON = ((time(14), time(15)),)
 
 
 def rule(code: str = "DAILY", **given: Any) -> ScheduleRule:
-    values = {"valid_from": date(2027, 1, 1), "times": AFTERNOON, "capacity": 20} | given
+    values: dict[str, Any] = {
+        "valid_from": date(2027, 1, 1),
+        "times": AFTERNOON,
+        "capacity": 20,
+    } | given
     return ScheduleRule(code=code, **values)
 
 
@@ -178,7 +182,7 @@ def test_an_opening_past_midnight_has_slots_on_the_next_date() -> None:
 )
 def test_a_recurrence_meets_its_days(recurrence: str, expected: list[date]) -> None:
     found = dates(made(rule(recurrence=recurrence), first=date(2027, 2, 1), last=date(2027, 2, 28)))
-    assert found[: len(expected) or 1][:3] == expected[:3]
+    assert found[:3] == expected
 
 
 def test_a_yearly_29_february_meets_leap_years_only() -> None:
@@ -234,7 +238,7 @@ def test_a_closed_day_keeps_its_slots_but_not_open() -> None:
 
 
 def test_closed_hours_close_what_is_under_way_between_them() -> None:
-    wedding = Closure(date(2027, 6, 1), date(2027, 6, 1), "Wedding", time(11, 30), time(13))
+    wedding = Closure(date(2027, 6, 1), date(2027, 6, 1), "Wedding", time(11), time(13))
     hourly = rule(times=Opening(time(10), time(15), 60))
     found = made(hourly, first=date(2027, 6, 1), last=date(2027, 6, 2), closures=[wedding])
     closed = [(slot.local_date.day, slot.start_time.hour) for slot in found if not slot.open]
@@ -247,6 +251,8 @@ def test_closed_hours_and_slots_reach_past_midnight() -> None:
     found = made(nightly, first=date(2027, 6, 1), last=date(2027, 6, 2), closures=[night])
     closed = [(slot.local_date.day, slot.start_time.hour) for slot in found if not slot.open]
     assert closed == [(1, 22), (2, 1)]
+    # The second day by itself is closed as it is beside the first.
+    assert made(nightly, first=date(2027, 6, 2), closures=[night]) == found[3:]
     early = Closure(date(2027, 6, 2), date(2027, 6, 2), "Cleaning", time(0), time(1))
     (late,) = made(rule(times=((time(23), time(1)),)), first=date(2027, 6, 1), closures=[early])
     assert not late.open
@@ -375,7 +381,7 @@ def test_a_rule_that_contradicts_itself_is_refused(given: dict[str, Any], messag
 
 
 def test_all_that_is_wrong_with_a_rule_is_told_at_once() -> None:
-    with pytest.raises(ValueError, match="BYMONTH must be .*; WKST must be .*; capacity must be"):
+    with pytest.raises(ValueError, match=r"BYMONTH must be .*; WKST must be .*; capacity must be"):
         rule(recurrence="FREQ=DAILY;BYMONTH=13;WKST=XX", capacity=-1)
 
 
@@ -475,6 +481,7 @@ recurrences = st.sampled_from(
 first_days = st.dates(date(2027, 1, 1), date(2028, 12, 31))
 
 
+@settings(deadline=None)  # what is shown holds at any speed
 @given(zones, all_times, recurrences, first_days)
 def test_every_slot_shows_its_rules_time_and_those_left_out_lie_in_a_gap(
     zone: ZoneInfo, times: list[tuple[time, time]], recurrence: str, first: date
@@ -494,6 +501,7 @@ def test_every_slot_shows_its_rules_time_and_those_left_out_lie_in_a_gap(
         assert shown.replace(tzinfo=None) != datetime.combine(day, start)
 
 
+@settings(deadline=None)
 @given(zones, all_times, all_times, first_days)
 def test_slots_come_sorted_whichever_rule_they_are_of(
     zone: ZoneInfo,
@@ -510,6 +518,7 @@ def test_slots_come_sorted_whichever_rule_they_are_of(
     assert made(*reversed(rules), first=first, last=first + 30 * DAY, zone=zone) == found
 
 
+@settings(deadline=None)
 @given(all_times, first_days, st.integers(0, 20), st.integers(1, 20))
 def test_days_asked_for_in_parts_are_the_days_asked_for_at_once(
     times: list[tuple[time, time]], first: date, before: int, after: int
@@ -520,6 +529,7 @@ def test_days_asked_for_in_parts_are_the_days_asked_for_at_once(
     assert parts == made(given_rule, first=first, last=last)
 
 
+@settings(deadline=None)
 @given(st.sets(st.dates(date(2028, 1, 1), date(2028, 12, 31)), max_size=40))
 def test_a_year_has_its_days_less_the_exceptions(exceptions: set[date]) -> None:
     found = made(

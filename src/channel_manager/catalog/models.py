@@ -22,6 +22,9 @@ class TicketType(Table):
     entries: Mapped[str] = mapped_column(default="single")
     # Days from the visit date on which the ticket is valid; 1 means the visit date alone.
     valid_days: Mapped[int] = mapped_column(default=1)
+    # What the venue says of its sales and its pattern, as checked at import.
+    numbers_per_year: Mapped[int | None]
+    insist_on_pattern: Mapped[bool] = mapped_column(default=False)
 
 
 class CouponType(Table):
@@ -36,6 +39,18 @@ class CouponType(Table):
     gives: Mapped[dict[str, Any]]
     uses: Mapped[int] = mapped_column(default=1)
     valid_days: Mapped[int] = mapped_column(default=1)
+    numbers_per_year: Mapped[int | None]
+    insist_on_pattern: Mapped[bool] = mapped_column(default=False)
+
+
+class Store(Table):
+    """A list of items that partners may be shown."""
+
+    __tablename__ = "stores"
+
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("companies.company_id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    description: Mapped[str]
 
 
 class Item(Table):

@@ -1,6 +1,7 @@
 """What a company sells, held in memory per process and renewed when an import changes it."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.catalog.models import CouponType, Item, TicketType
+from channel_manager.catalog.models import CouponType, Item, Store, TicketType
 from channel_manager.catalog.models import PriceRule as PriceRuleRow
 from channel_manager.catalog.prices import (
     Action,
@@ -87,6 +88,19 @@ class ItemInfo:
         return self.ticket_type is not None and self.ticket_type.is_group
 
     @property
+    def valid_days(self) -> int:
+        """Days from the visit date on which its tickets or coupons are valid."""
+        kind = self.ticket_type or self.coupon_type
+        return kind.valid_days if kind else 1
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """What a ticket or coupon is sold with, and keeps whatever the catalogue says later."""
+        if self.coupon_type is not None:
+            return {"gives": dict(self.coupon_type.gives), "uses": self.coupon_type.uses}
+        return {"entries": self.ticket_type.entries} if self.ticket_type else {}
+
+    @property
     def number_pattern(self) -> NumberPattern:
         """How its tickets or coupons are numbered. Errors: `ValueError` for a package."""
         kind = self.ticket_type or self.coupon_type
@@ -104,13 +118,16 @@ class Catalogue:
     """All items of one company, by number, as of one import."""
 
     items: Mapping[str, ItemInfo]
-    price_rules: Sequence[PriceRule]
+    # By the item that they are for; None: for all items.
+    price_rules: Mapping[str | None, Sequence[PriceRule]]
+    stores: Mapping[str, str]
 
     def stated_price(self, item: ItemInfo, day: date, at: time, booked_on: date) -> StatedPrice:
         """An item's price by the rules for a venue-local visit, booked on a venue-local day."""
         if item.price is None:
             raise ValueError(f"item {item.number} has no price of its own")
-        return stated_price(item.price, self.price_rules, item.number, day, at, booked_on)
+        rules = (*self.price_rules.get(item.number, ()), *self.price_rules.get(None, ()))
+        return stated_price(item.price, rules, item.number, day, at, booked_on)
 
 
 _held: dict[UUID, tuple[int, Catalogue]] = {}
@@ -158,10 +175,21 @@ async def _load(conn: AsyncConnection, company: CompanyInfo) -> Catalogue:
     rules = await conn.execute(
         select(PriceRuleRow.__table__).where(PriceRuleRow.company_id == company_id)
     )
+    stores = await conn.execute(
+        select(Store.code, Store.description).where(Store.company_id == company_id)
+    )
     return Catalogue(
         {row.item_number: _item(row, company.currency, tickets, coupons) for row in rows},
-        [price_rule(row.code, row.item_number, row.rule) for row in rules],
+        _by_item(price_rule(row.code, row.item_number, row.rule) for row in rules),
+        {store.code: store.description for store in stores},
     )
+
+
+def _by_item(rules: Iterable[PriceRule]) -> Mapping[str | None, Sequence[PriceRule]]:
+    found = defaultdict(list)
+    for rule in rules:
+        found[rule.item_number].append(rule)
+    return dict(found)
 
 
 def _item(

@@ -1,11 +1,9 @@
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from channel_manager.cli import capacity, keys, orders, serving
+from channel_manager.cli import capacity, keys, orders, serving, venue
 from channel_manager.cli import demo as demo_command
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
@@ -15,8 +13,7 @@ from channel_manager.errors import ChannelError
 from channel_manager.logs import configure_logs
 from channel_manager.migrations import upgrade
 from channel_manager.settings import settings
-from channel_manager.venue_file import VenueFileError, read_venue_file
-from channel_manager.venue_import import Imported, import_venue
+from channel_manager.venue_file import VenueFileError
 
 EPILOG = """
 A first run: `channel-manager import examples/castle.yaml`, then `channel-manager key create`,
@@ -37,6 +34,9 @@ app.add_typer(capacity.app, name="capacity")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)
+app.command("import")(venue.import_)
+app.command()(venue.export)
+app.command()(venue.schema)
 app.command("demo")(demo_command.demo)
 console = Console(stderr=True, highlight=False)
 
@@ -54,34 +54,6 @@ def migrate() -> None:
 
         run(url, work)
     console.print("The schema is up to date.")
-
-
-@app.command("import")
-def import_(
-    venue: Annotated[
-        Path, typer.Argument(help="The venue file, such as examples/castle.yaml.", dir_okay=False)
-    ],
-) -> None:
-    """Load a venue file: company, partners, items. Checks the whole file before it writes a row.
-
-    Importing the same file again changes nothing.
-    """
-    try:
-        text = venue.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{venue}: {error}") from None
-    parsed = read_venue_file(text, str(venue))
-    with the_database() as url:
-
-        async def work(database: Database) -> Imported:
-            await upgrade(database)
-            async with database.transaction() as conn:
-                return await import_venue(conn, parsed)
-
-        done = run(url, work)
-    console.print(
-        f"{parsed.company.name}: {done.partners} partners and {done.items} items imported."
-    )
 
 
 def main() -> None:

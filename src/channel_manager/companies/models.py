@@ -18,6 +18,9 @@ class Company(Table):
     time_zone: Mapped[str]
     currency: Mapped[str]
     language: Mapped[str]
+    # How wallets are numbered; None: 18 random digits.
+    wallet_number_pattern: Mapped[str | None]
+    wallets_per_year: Mapped[int | None]
     # Goes up with each import, so that a process knows when its copy of the catalogue is old.
     catalog_version: Mapped[int] = mapped_column(default=0)
 

@@ -21,6 +21,8 @@ class CompanyInfo:
     currency: str
     language: str
     catalog_version: int
+    # How wallets are numbered; None: 18 random digits.
+    wallet_number_pattern: str | None = None
 
 
 COMPANY_COLUMNS = (
@@ -32,6 +34,7 @@ COMPANY_COLUMNS = (
     Company.currency,
     Company.language,
     Company.catalog_version,
+    Company.wallet_number_pattern,
 )
 
 
@@ -61,4 +64,5 @@ def company_info(row: AnyRow) -> CompanyInfo:
         currency=row.currency,
         language=row.language,
         catalog_version=row.catalog_version,
+        wallet_number_pattern=row.wallet_number_pattern,
     )

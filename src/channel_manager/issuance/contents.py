@@ -7,6 +7,7 @@ from datetime import date, time
 
 from channel_manager.catalog.prices import ComponentPrice, Price, PriceChange, package_prices
 from channel_manager.catalog.service import Catalogue, ItemInfo
+from channel_manager.errors import Refused
 from channel_manager.issuance.numbers import NumberPattern
 
 
@@ -106,6 +107,12 @@ def parts(
             waiting = scheduled[inner.number]
             when, spot = waiting.pop(0) if waiting else (visit, None)
             yield Part(inner, when, component.price, spot)
+    left = [number for number, visits in scheduled.items() if visits]
+    if left:
+        raise Refused(
+            f"Package {item.number} no longer holds {left[0]} as often as the order schedules it;"
+            " replace the order."
+        )
 
 
 def _package(

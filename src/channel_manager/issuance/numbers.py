@@ -14,6 +14,8 @@ from string import ascii_uppercase, digits
 MIN_TICKET_BITS = 40
 # With 40 bits this is what a venue of a million tickets a year has: one guess in a million hits.
 GUESSES_PER_HIT = 1_000_000
+YEARS_OF_NUMBERS = 10
+DRAWS_PER_CLASH = 10
 MAX_LENGTH = 50
 MAX_COUNT = 40
 # What the largest number of a database sequence takes, so that a pattern never outgrows its room.
@@ -121,6 +123,23 @@ def too_small(pattern: NumberPattern, numbers_per_year: int) -> str | None:
         f"{pattern.text} has {pattern.random_bits:.1f} random bits and {wanted:.1f} are wanted: "
         f"{_arithmetic(pattern)}, and with {numbers_per_year:,} issued in a year one guess in "
         f"{max(1, pattern.capacity() // live):,} hits; add {_missing(pattern, wanted)}"
+    )
+
+
+def too_few(pattern: NumberPattern, numbers_per_year: int) -> str | None:
+    """Why the pattern runs out of numbers, and what to add; None where it does not.
+
+    After `YEARS_OF_NUMBERS` at most one draw in `DRAWS_PER_CLASH` may hit a number that is taken.
+    `[S]` never runs out.
+    """
+    wanted = numbers_per_year * YEARS_OF_NUMBERS * DRAWS_PER_CLASH
+    if pattern.needs_sequence or pattern.capacity() >= wanted:
+        return None
+    more = ceil(log2(wanted / pattern.capacity()) / log2(36))
+    return (
+        f"{pattern.text} makes too few numbers: {_arithmetic(pattern)}, and {wanted:,} are wanted: "
+        f"{numbers_per_year:,} in a year * {YEARS_OF_NUMBERS} years * {DRAWS_PER_CLASH}, so that "
+        f"at most one draw in {DRAWS_PER_CLASH} hits a number that is taken; add [X*{more}] or [S]"
     )
 
 

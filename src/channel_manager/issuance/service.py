@@ -5,7 +5,7 @@ Knows lines, not orders: an order's status is the business of `orders`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,18 +15,20 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
+from channel_manager import local_time
 from channel_manager.capacity.wants import Moment, moment
 from channel_manager.catalog.prices import total
 from channel_manager.catalog.service import Catalogue
 from channel_manager.companies.service import CompanyInfo
 from channel_manager.db import Table, bulk_insert, column_lists, new_id
+from channel_manager.errors import Refused
 from channel_manager.issuance.contents import AssetPlan, LineToIssue, contents
 from channel_manager.issuance.models import Asset, ExternalReference, Wallet
 from channel_manager.issuance.numbers import NumberPattern, wallet_reference_numbers
 
 # Bounds the memory that one big order takes: 500 lines of 1,000 wallets are legal.
 WALLETS_AT_ONCE = 5_000
-NUMBER_TRIES = 5
+NUMBER_TRIES = 20
 ASSET_NUMBERS = DatabaseSequence("asset_number_seq", metadata=Table.metadata)
 
 
@@ -59,6 +61,8 @@ async def mint(conn: AsyncConnection, minting: Minting, lines: Sequence[LineToIs
 
     Errors: `Refused`; the caller rolls back, since nothing may be issued in part.
     """
+    own = minting.company.wallet_number_pattern
+    wallet_pattern = NumberPattern.parse(own) if own else None
     for some in _in_portions(lines):
         wallets, assets = [], []
         for line, seq_numbers in some:
@@ -67,7 +71,7 @@ async def mint(conn: AsyncConnection, minting: Minting, lines: Sequence[LineToIs
                 wallet = _wallet_row(minting, line, seq_no, plan)
                 wallets.append(wallet)
                 assets += [_asset_row(minting, wallet, asset, i) for i, asset in enumerate(plan)]
-        await _insert_wallets(conn, wallets)
+        await _insert_wallets(conn, wallets, wallet_pattern)
         await _insert_assets(conn, assets, paid=minting.paid)
 
 
@@ -99,6 +103,23 @@ async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> N
         )
         .values(valid_at=func.now())
     )
+
+
+async def lock_admitted(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> int:
+    """How many guests the gate has let in on this order.
+
+    Locks its tickets, so that until the transaction ends the gate waits; whichever of a cancel and
+    an admission comes first, the other finds it.
+    """
+    rows = await conn.execute(
+        select(Asset.admitted)
+        .where(
+            Asset.company_id == company_id, Asset.order_id == order_id, Asset.voided_at.is_(None)
+        )
+        .order_by(Asset.row_id)
+        .with_for_update()
+    )
+    return sum(rows.scalars())
 
 
 async def claim_references(
@@ -196,6 +217,11 @@ def _asset_row(
         "reference_number": "",
         "item_number": plan.item.number,
         "description": plan.description,
+        "valid_from": local_time.day_start(plan.visit.day, minting.company.zone),
+        "valid_until": local_time.day_start(
+            plan.visit.day + timedelta(days=plan.item.valid_days), minting.company.zone
+        ),
+        "terms": plan.item.terms,
         "admits": plan.admits,
         "admits_to": _admits_to(minting, plan),
         "price_excl_vat": plan.price.excl_vat,
@@ -241,6 +267,9 @@ _ASSET_COLUMNS = (
     "reference_number",
     "item_number",
     "description",
+    "valid_from",
+    "valid_until",
+    "terms",
     "admits",
     "admits_to",
     "price_excl_vat",
@@ -251,15 +280,20 @@ _INSERT_VALID_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": func.now(
 _INSERT_DRAFT_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": null()})
 
 
-async def _insert_wallets(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+async def _insert_wallets(
+    conn: AsyncConnection, rows: list[dict[str, Any]], own_pattern: NumberPattern | None
+) -> None:
     for _ in range(NUMBER_TRIES):
-        for row, number in zip(rows, wallet_reference_numbers(len(rows)), strict=True):
-            row["reference_number"] = number
+        if own_pattern is not None:
+            await _number(conn, rows, own_pattern)
+        else:
+            for row, number in zip(rows, wallet_reference_numbers(len(rows)), strict=True):
+                row["reference_number"] = number
         done = await conn.execute(_INSERT_WALLETS, column_lists(_WALLET_COLUMNS, rows))
         if done.rowcount == len(rows):
             return
         rows = await _left_out(conn, rows, Wallet.company_id, Wallet.wallet_id)
-    raise RuntimeError("no free wallet numbers")
+    raise _no_numbers("wallet")
 
 
 async def _insert_assets(conn: AsyncConnection, rows: list[dict[str, Any]], *, paid: bool) -> None:
@@ -270,7 +304,14 @@ async def _insert_assets(conn: AsyncConnection, rows: list[dict[str, Any]], *, p
         if done.rowcount == len(rows):
             return
         rows = await _left_out(conn, rows, Asset.company_id, Asset.row_id)
-    raise RuntimeError("no free ticket or coupon numbers; the number pattern is too small")
+    raise _no_numbers("ticket or coupon")
+
+
+def _no_numbers(kind: str) -> Refused:
+    return Refused(
+        f"The venue has no free {kind} numbers left; ask it to widen its number pattern, and then"
+        " to reprocess this order."
+    )
 
 
 async def _draw_numbers(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
@@ -278,9 +319,19 @@ async def _draw_numbers(conn: AsyncConnection, rows: list[dict[str, Any]]) -> No
     for row in rows:
         by_pattern.setdefault(row["pattern"], []).append(row)
     for pattern, group in by_pattern.items():
-        sequence = await next_in_sequence(conn, len(group)) if pattern.needs_sequence else None
-        for row, number in zip(group, pattern.draw(len(group), sequence), strict=True):
-            row["reference_number"] = number
+        await _number(conn, group, pattern)
+
+
+async def _number(
+    conn: AsyncConnection, rows: Sequence[dict[str, Any]], pattern: NumberPattern
+) -> None:
+    sequence = None
+    if pattern.needs_sequence:
+        sequence = await next_in_sequence(conn, len(rows))
+    elif len(rows) > pattern.capacity():
+        raise _no_numbers(pattern.text)
+    for row, number in zip(rows, pattern.draw(len(rows), sequence), strict=True):
+        row["reference_number"] = number
 
 
 async def _left_out(

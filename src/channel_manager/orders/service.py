@@ -17,7 +17,7 @@ from channel_manager.access.service import Access
 from channel_manager.capacity import service as capacity
 from channel_manager.capacity.service import Holder
 from channel_manager.db import AnyRow, new_id
-from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem
+from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem, Unavailable
 from channel_manager.issuance import service as issuance
 from channel_manager.issuance.numbers import NumberPattern, order_reference
 from channel_manager.jobs import Job, enqueue, issue_job
@@ -140,6 +140,7 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
     order = await lock_order_in_scope(conn, access, order_id)
     done = change(Status(order.status), Operation.DELETE)
     if done.changes:
+        await _check_not_admitted(conn, order)
         await issuance.void(conn, order.company_id, order.order_id)
         await capacity.release(conn, order.company_id, [order.order_id], "deleted")
         removed = {"removed_at": func.now(), "manifest_id": None} if done.removes else {}
@@ -237,7 +238,9 @@ async def _insert_order(
             return order
         await _refuse_duplicate(conn, company_id, body)
         # Not the partner's reference, so ours clashed: 4 characters a second are few.
-    raise RuntimeError(f"no free buyFromOrderReference in {REFERENCE_TRIES} draws")
+    raise Unavailable(
+        "The venue has no free order references left; ask it to widen its orderReferencePattern."
+    )
 
 
 async def _draw_reference(conn: AsyncConnection, checked: CheckedOrder, now: datetime) -> str:
@@ -344,6 +347,14 @@ def _check_immutable(order: AnyRow, body: OrderIn) -> None:
         )
     if problems:
         raise InvalidInput.of(problems)
+
+
+async def _check_not_admitted(conn: AsyncConnection, order: AnyRow) -> None:
+    if await issuance.lock_admitted(conn, order.company_id, order.order_id):
+        raise InvalidStatus(
+            "A ticket of this order has been admitted, so the order can't be deleted.",
+            details={"status": order.status},
+        )
 
 
 async def _check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:

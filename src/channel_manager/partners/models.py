@@ -18,6 +18,7 @@ class Partner(Table):
     active: Mapped[bool] = mapped_column(default=True)
     # A number pattern of the partner's own for buyFromOrderReference; None means the standard.
     order_reference_pattern: Mapped[str | None]
+    orders_per_year: Mapped[int | None]
     # How long a Draft holds its capacity, in minutes; 0 means for ever.
     hold_minutes: Mapped[int] = mapped_column(default=60)
     reject_unknown_fields: Mapped[bool] = mapped_column(default=False)

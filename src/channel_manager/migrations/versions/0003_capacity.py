@@ -1,7 +1,7 @@
 """Admissions, time slots, reservations and the ledger of capacity.
 
 Revision ID: 0003_capacity
-Revises: 0001
+Revises: 0002_catalog
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0003_capacity"
-down_revision = "0001"
+down_revision = "0002_catalog"
 branch_labels = None
 depends_on = None
 
