@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from channel_manager import migrations
 from channel_manager.addresses import CompanyAddress
+from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
 from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
@@ -60,7 +61,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     _add_error_handlers(app)
     _add_health(app, database)
     routers = (orders_router, webhooks_router, catalog_router, gate_router, gate_page_router)
-    for router in (*routers, manifests_router):
+    for router in (*routers, availability_router, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
