@@ -12,7 +12,7 @@ from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import floor
 
 from babel.numbers import get_currency_precision
@@ -21,6 +21,7 @@ HUNDRED = 100
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ALL_DAYS = frozenset(range(7))
 DAY_SECONDS = 24 * 60 * 60
+CACHED_PRICES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +70,21 @@ class StatedPrice:
 
     def price(self) -> Price:
         """Both sides of it: the stated one as it stands, the other derived and rounded."""
-        stated = round_half_up(self.amount, self.currency)
-        rate = 1 + Fraction(self.vat_percent) / HUNDRED
-        other = Fraction(stated) / rate if self.includes_vat else Fraction(stated) * rate
-        derived = round_half_up(other, self.currency)
-        return Price(
-            excl_vat=derived if self.includes_vat else stated,
-            incl_vat=stated if self.includes_vat else derived,
-            vat_percent=self.vat_percent,
-            currency=self.currency,
-        )
+        return _both_sides(self)
+
+
+@lru_cache(maxsize=CACHED_PRICES)
+def _both_sides(price: StatedPrice) -> Price:
+    stated = round_half_up(price.amount, price.currency)
+    rate = 1 + Fraction(price.vat_percent) / HUNDRED
+    other = Fraction(stated) / rate if price.includes_vat else Fraction(stated) * rate
+    derived = round_half_up(other, price.currency)
+    return Price(
+        excl_vat=derived if price.includes_vat else stated,
+        incl_vat=stated if price.includes_vat else derived,
+        vat_percent=price.vat_percent,
+        currency=price.currency,
+    )
 
 
 class Action(StrEnum):
@@ -276,8 +282,16 @@ def package_prices(
     """
     if not components:
         raise ValueError("a package has no components; give it some")
+    return list(_package_prices(tuple(components), own))
+
+
+# Exact arithmetic is slow, and the lines of an order are often alike.
+@lru_cache(maxsize=CACHED_PRICES)
+def _package_prices(
+    components: tuple[ComponentPrice, ...], own: StatedPrice | None
+) -> tuple[Price, ...]:
     stated = [component.stated for component in components]
-    return [price.price() for price in (_sharing(own, stated) if own else stated)]
+    return tuple(price.price() for price in (_sharing(own, stated) if own else stated))
 
 
 def _sharing(own: StatedPrice, parts: Sequence[StatedPrice]) -> list[StatedPrice]:
