@@ -19,7 +19,7 @@ from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.orders.api import router as orders_router
-from channel_manager.outbound import AddressPolicy
+from channel_manager.outbound import address_policy
 from channel_manager.request_id import RequestId
 from channel_manager.responses import error_reply, json_reply
 from channel_manager.settings import Settings
@@ -52,7 +52,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.database = database
     app.state.clock = clock
     app.state.public_url = settings.public_url.rstrip("/")
-    app.state.address_policy = AddressPolicy(development=settings.development)
+    app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
     _add_health(app, database)
     for router in (orders_router, webhooks_router, manifests_router):
