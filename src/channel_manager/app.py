@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 
@@ -18,6 +19,7 @@ from channel_manager.db import Database
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
+from channel_manager.metrics import metrics
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound import address_policy
 from channel_manager.request_id import RequestId
@@ -78,6 +80,11 @@ def _add_health(app: FastAPI, database: Database) -> None:
         if not await migrations.is_current(database):
             raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
         return json_reply({"status": "ready"})
+
+    @app.get("/metrics", tags=["Health"])
+    async def prometheus() -> Response:
+        """What Prometheus scrapes."""
+        return Response(await metrics(database), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:

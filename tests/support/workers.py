@@ -13,7 +13,7 @@ from channel_manager.settings import Settings
 from channel_manager.worker import run_worker
 
 _processes = get_context("forkserver")
-_processes.set_forkserver_preload(["support.workers"])
+_processes.set_forkserver_preload(["channel_manager.worker"])
 
 
 async def _die(*_: object, **__: object) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from channel_manager.cli import demo as demo_command
-from channel_manager.cli import keys, orders, serving
+from channel_manager.cli import keys, orders, serving, webhooks
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.db import Database
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="key")
 app.add_typer(orders.app, name="order")
+app.add_typer(webhooks.app, name="webhook")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)
