@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 
@@ -22,8 +23,9 @@ from channel_manager.gate.api import router as gate_router
 from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
+from channel_manager.metrics import metrics
 from channel_manager.orders.api import router as orders_router
-from channel_manager.outbound import AddressPolicy
+from channel_manager.outbound import address_policy
 from channel_manager.request_id import RequestId
 from channel_manager.responses import error_reply, json_reply
 from channel_manager.settings import Settings
@@ -57,7 +59,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.database = database
     app.state.clock = clock
     app.state.public_url = settings.guest_url
-    app.state.address_policy = AddressPolicy(development=settings.development)
+    app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
     _add_health(app, database)
     routers = (orders_router, webhooks_router, catalog_router, gate_router, gate_page_router)
@@ -84,6 +86,11 @@ def _add_health(app: FastAPI, database: Database) -> None:
         if not await migrations.is_current(database):
             raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
         return json_reply({"status": "ready"})
+
+    @app.get("/metrics", tags=["Health"])
+    async def prometheus() -> Response:
+        """What Prometheus scrapes."""
+        return Response(await metrics(database), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -1,6 +1,6 @@
 """The database: connections, transactions, and what its errors mean to a caller."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import structlog
 from sqlalchemy import Boolean, DateTime, Numeric, Row, Select, Text, Uuid, bindparam, func, select
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
@@ -21,6 +22,11 @@ from sqlalchemy.schema import MetaData
 from uuid_utils.compat import uuid7
 
 from channel_manager.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+# PostgreSQL's channel on which processes hear what others have committed.
+NEWS = "channel_manager_news"
 
 # Serialization, deadlock and lock time-out; the server going away or coming up; no room.
 PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53400")
@@ -94,6 +100,9 @@ class Database:
             },
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Where set, news of this process's own commits stays in it: a worker does itself what it
+        # has caused, and a hundred others needn't look for it too.
+        self.on_news: Callable[[str], None] | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -102,8 +111,12 @@ class Database:
         Errors: `Unavailable` where the database is away or the fault is a passing one.
         """
         with translated_errors():
-            async with self.engine.begin() as conn:
-                yield conn
+            async with self.engine.connect() as conn:
+                conn.info.pop(NEWS, None)
+                async with conn.begin():
+                    yield conn
+                if news := conn.info.pop(NEWS, None):
+                    await self._tell(conn, news)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -115,9 +128,34 @@ class Database:
             async with self._reading.connect() as conn:
                 yield conn
 
+    async def _tell(self, conn: AsyncConnection, news: Iterable[str]) -> None:
+        # After the commit and outside a transaction: commits of transactions with a NOTIFY in them
+        # wait for each other on one lock, through the disk's fsync.
+        if self.on_news is not None:
+            for item in news:
+                self.on_news(item)
+            return
+        try:
+            raw = await conn.get_raw_connection()
+            await raw.driver_connection.executemany(  # type: ignore[union-attr]
+                "SELECT pg_notify($1, $2)", [(NEWS, item) for item in news]
+            )
+        except Exception:
+            # What was done is committed; workers find it without the news a little later.
+            log.warning("news_not_told", exc_info=True)
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def announce(conn: AsyncConnection, news: str) -> None:
+    """Tell workers something once this transaction has committed (`Database.on_news`).
+
+    A hint and no more: it is lost when the process dies just then, so what it speaks of must be
+    found by a sweep as well.
+    """
+    conn.info.setdefault(NEWS, set()).add(news)
 
 
 @contextmanager

@@ -19,7 +19,6 @@ class JobName(StrEnum):
     """What a job is for."""
 
     ISSUE_ORDER = "issue_order"
-    DELIVER_WEBHOOK = "deliver_webhook"
 
 
 @dataclass(frozen=True, slots=True)

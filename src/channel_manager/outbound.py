@@ -23,6 +23,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from channel_manager.errors import InvalidInput, Problem
+from channel_manager.settings import Settings
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """A host name to all its IP addresses; raises OSError when it has none."""
@@ -80,6 +81,13 @@ class AddressPolicy:
         """Raise NotReachable unless `allows`."""
         if not self.allows(ip_address(address)):
             raise NotReachable(f"address not allowed: {address}")
+
+
+def address_policy(settings: Settings) -> AddressPolicy:
+    """The policy that this installation's settings ask for, at save and at connect alike."""
+    return AddressPolicy(
+        development=settings.development, allowed_networks=settings.webhook_networks
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Settings, each from an environment variable `CHANNEL_MANAGER_<NAME>`."""
 
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_URL = "http://localhost:8000"
 
@@ -42,6 +44,19 @@ class Settings(BaseSettings):
         gt=0,
         description="A job whose worker has been silent for this long goes to another worker.",
     )
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that webhooks may reach although they are private, for receivers"
+        " inside the venue: comma-separated, like 10.20.0.0/16,fd00:1::/64.",
+    )
+    webhook_concurrency: int = Field(
+        default=16,
+        ge=1,
+        description="Deliveries that one worker process has on their way to one receiver.",
+    )
+    webhook_log_days: int = Field(
+        default=30, ge=4, description="How long deliveries and their attempts are kept."
+    )
     log_level: str = "INFO"
     log_format: str = Field(
         default="auto",
@@ -49,6 +64,13 @@ class Settings(BaseSettings):
         description="auto: for people at a terminal, JSON everywhere else.",
     )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _networks(cls, given: object) -> object:
+        if isinstance(given, str):
+            return tuple(filter(None, (part.strip() for part in given.split(","))))
+        return given
 
     @property
     def guest_url(self) -> str:

@@ -17,7 +17,8 @@ from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
-from channel_manager.webhooks.jobs import deliver, read_delivery
+from channel_manager.webhooks.dispatcher import run_dispatcher
+from channel_manager.webhooks.retention import forget_old
 
 log = structlog.get_logger(__name__)
 
@@ -30,29 +31,31 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
 
     A lost database is waited for: claims run out and others, or this worker later, take the jobs.
     """
-    database = Database(url, pool_size=settings.worker_concurrency + 4)
+    database = Database(url, pool_size=settings.worker_concurrency + 8)
     outbound = Outbound()
     sweeper = asyncio.create_task(_sweep(database, settings))
     capacity = asyncio.create_task(keep_capacity(database))
+    dispatcher = asyncio.create_task(run_dispatcher(settings, database, outbound, stop))
     try:
         while not stop.is_set():
             try:
-                await _run_queue(settings, database, outbound, stop)
+                await _run_queue(settings, database, stop)
             except Exception:
                 log.exception("worker_interrupted", restart_seconds=RESTART_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+        await dispatcher
     finally:
         sweeper.cancel()
         capacity.cancel()
+        dispatcher.cancel()
+        await asyncio.gather(sweeper, capacity, dispatcher, return_exceptions=True)
         await outbound.aclose()
         await database.close()
     log.info("worker_stopped")
 
 
-async def _run_queue(
-    settings: Settings, database: Database, outbound: Outbound, stop: asyncio.Event
-) -> None:
+async def _run_queue(settings: Settings, database: Database, stop: asyncio.Event) -> None:
     async with asyncpg.create_pool(
         plain_url(database.url),
         min_size=2,
@@ -60,7 +63,7 @@ async def _run_queue(
         server_settings={"application_name": "channel-manager-queue"},
     ) as pool:
         queue = PgQueuer(AsyncpgPoolDriver(pool))
-        _register(queue, settings, database, outbound)
+        _register(queue, settings, database)
         stopper = asyncio.create_task(_pass_on(stop, queue.shutdown))
         log.info("worker_ready")
         try:
@@ -76,16 +79,12 @@ async def _run_queue(
             stopper.cancel()
 
 
-def _register(queue: PgQueuer, settings: Settings, database: Database, outbound: Outbound) -> None:
+def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:
     issuer = OrderIssuer(database, concurrency=settings.worker_concurrency)
 
     @queue.entrypoint(JobName.ISSUE_ORDER)
     async def issue_order(job: QueuedJob) -> None:
         await issuer.issue(read_submission(job))
-
-    @queue.entrypoint(JobName.DELIVER_WEBHOOK)
-    async def deliver_webhook(job: QueuedJob) -> None:
-        await deliver(database, outbound, settings, read_delivery(job))
 
 
 async def _sweep(database: Database, settings: Settings) -> None:
@@ -93,6 +92,7 @@ async def _sweep(database: Database, settings: Settings) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
         try:
             await find_forgotten(database, seconds=settings.heartbeat_seconds + SWEEP_SECONDS)
+            await forget_old(database, days=settings.webhook_log_days)
         except Exception:
             # The database is away, or a bug: the next round tries again.
             log.warning("sweep_failed", exc_info=True)

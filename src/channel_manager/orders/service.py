@@ -387,6 +387,7 @@ async def _publish(conn: AsyncConnection, order: AnyRow, name: EventName, status
             partner_id=order.partner_id,
             name=name,
             order_id=order.order_id,
+            submission=order.submission,
             buy_from_order_reference=order.buy_from_order_reference,
             status=status,
         ),

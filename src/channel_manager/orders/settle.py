@@ -198,6 +198,7 @@ async def _finish(
             partner_id=order.partner_id,
             name=EventName.PROCESSED,
             order_id=order.order_id,
+            submission=order.submission,
             buy_from_order_reference=order.buy_from_order_reference,
             status=outcome.status,
         ),

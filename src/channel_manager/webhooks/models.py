@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, func
+from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table, new_id
@@ -24,9 +24,21 @@ class Subscription(Table):
     client_state: Mapped[str] = mapped_column(default="")
     # Newest first; a second one only while a rotation overlaps.
     secrets: Mapped[list[str]]
+    # Until when the second secret signs too.
+    overlap_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Paused: nothing is sent, and what happens meanwhile waits. Gone: the receiver answered 410,
+    # so nothing new is written for it either.
+    state: Mapped[str] = mapped_column(default="active", server_default="active")
+    state_reason: Mapped[str] = mapped_column(default="", server_default="")
+    state_changed_at: Mapped[datetime | None]
+    # Since when every attempt has failed; None after a success.
+    failing_since: Mapped[datetime | None]
 
-    __table_args__ = (Index("ix_webhook_subscriptions_event", "company_id", "event_name"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('active', 'paused', 'gone')", name="state"),
+        Index("ix_webhook_subscriptions_event", "company_id", "event_name"),
+    )
 
 
 class Event(Table):
@@ -36,10 +48,20 @@ class Event(Table):
 
     company_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    partner_id: Mapped[UUID]
+    # No partner, order, submission or sequence: a test event, which belongs to no order.
+    partner_id: Mapped[UUID | None]
+    order_id: Mapped[UUID | None]
+    submission: Mapped[int | None]
+    # 1, 2, 3 … for the events of one order, in the order in which they happened.
+    sequence: Mapped[int | None]
     event_name: Mapped[str]
     payload: Mapped[dict[str, Any]]
     happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    __table_args__ = (
+        Index("uq_webhook_events_sequence", "company_id", "order_id", "sequence", unique=True),
+        Index("ix_webhook_events_happened_at", "happened_at"),
+    )
 
 
 class Delivery(Table):
@@ -53,6 +75,11 @@ class Delivery(Table):
     subscription_id: Mapped[UUID]
     state: Mapped[str] = mapped_column(default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # A worker has it until then, and moves this on for as long as it lives. In no index, so that
+    # claiming and renewing touch the row alone.
+    claimed_until: Mapped[datetime | None]
     last_status: Mapped[int | None]
     last_error: Mapped[str] = mapped_column(default="")
     delivered_at: Mapped[datetime | None]
@@ -60,4 +87,32 @@ class Delivery(Table):
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'delivered', 'failed')", name="state"),
         Index("ix_webhook_deliveries_event", "company_id", "event_id"),
+        Index("ix_webhook_deliveries_log", "company_id", "subscription_id", "created_at"),
+        Index("ix_webhook_deliveries_created_at", "created_at"),
+        Index(
+            "ix_webhook_deliveries_waiting",
+            "company_id",
+            "subscription_id",
+            "next_attempt_at",
+            postgresql_where=text("state = 'waiting'"),
+        ),
     )
+
+
+class Attempt(Table):
+    """One try at a delivery, and what came of it."""
+
+    __tablename__ = "webhook_attempts"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    attempted_at: Mapped[datetime]
+    outcome: Mapped[str]
+    status: Mapped[int | None]
+    error: Mapped[str]
+    duration_ms: Mapped[int]
+    # The beginning of what the receiver answered, for a person to read.
+    reply: Mapped[str]
+
+    __table_args__ = (Index("ix_webhook_attempts_attempted_at", "attempted_at"),)

@@ -1,16 +1,19 @@
 """Subscriptions: who is told of what, and where (contract: Webhooks)."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, true
+from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, AnySelect
-from channel_manager.errors import NotFound
+from channel_manager.errors import InvalidStatus, NotFound
 from channel_manager.schemas import parse_uuid
-from channel_manager.webhooks.models import Subscription
+from channel_manager.webhooks.events import announce_delivery, publish_ping
+from channel_manager.webhooks.models import Attempt, Delivery, Subscription
 from channel_manager.webhooks.schemas import SubscriptionIn
 from channel_manager.webhooks.signing import new_secret
 
@@ -50,27 +53,114 @@ async def get_subscription(
     conn: AsyncConnection, access: Access, subscription_id: str
 ) -> dict[str, Any]:
     """One of the caller's subscriptions. Errors: `NotFound`."""
-    query = _in_scope(select(*_SHOWN), access).where(
+    return subscription_out(await subscription_in_scope(conn, access, subscription_id))
+
+
+async def subscription_in_scope(
+    conn: AsyncConnection, access: Access, subscription_id: str, *, lock: bool = False
+) -> AnyRow:
+    """The only way to a subscription by its id; another partner's looks like none at all.
+
+    Errors: `NotFound`.
+    """
+    query = _in_scope(select(*_SHOWN, Subscription.secrets), access).where(
         Subscription.subscription_id == _wanted(subscription_id)
     )
-    row = (await conn.execute(query)).one_or_none()
+    row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
         raise _no_such_subscription()
-    return subscription_out(row)
+    return row
 
 
 async def unsubscribe(
     conn: AsyncConnection, access: Access, subscription_id: str
 ) -> dict[str, Any]:
-    """Delete a subscription; what waits for it is dropped. Errors: `NotFound`."""
-    shown = await get_subscription(conn, access, subscription_id)
+    """Delete a subscription, what waits for it and its log. Errors: `NotFound`."""
+    row = await subscription_in_scope(conn, access, subscription_id, lock=True)
+    mine = (
+        Delivery.company_id == row.company_id,
+        Delivery.subscription_id == row.subscription_id,
+    )
     await conn.execute(
-        delete(Subscription).where(
-            Subscription.company_id == access.company.company_id,
-            Subscription.subscription_id == shown["id"],
+        delete(Attempt).where(
+            Attempt.company_id == row.company_id,
+            Attempt.delivery_id.in_(select(Delivery.delivery_id).where(*mine)),
         )
     )
-    return shown
+    await conn.execute(delete(Delivery).where(*mine))
+    await conn.execute(delete(Subscription).where(*_is(row)))
+    return subscription_out(row)
+
+
+async def rotate(
+    conn: AsyncConnection, access: Access, subscription_id: str, overlap: timedelta
+) -> dict[str, Any]:
+    """Give a subscription a new secret; the one before signs too until `overlap` has passed.
+
+    The reply is the only one that shows the new secret. Errors: `NotFound`.
+    """
+    row = await subscription_in_scope(conn, access, subscription_id, lock=True)
+    secret = new_secret()
+    kept = [secret, row.secrets[0]] if overlap else [secret]
+    until = func.now() + overlap if overlap else None
+    return await _change(conn, row, secrets=kept, overlap_until=until) | {"secret": secret}
+
+
+async def ping(conn: AsyncConnection, access: Access, subscription_id: str) -> UUID:
+    """Send a test event; returns its delivery's id. Errors: `NotFound`, `InvalidStatus`."""
+    row = await subscription_in_scope(conn, access, subscription_id)
+    if row.state != "active":
+        raise InvalidStatus(f"The subscription is {row.state}; resume it first.")
+    return await publish_ping(conn, row.company_id, row.subscription_id)
+
+
+async def pause(conn: AsyncConnection, access: Access, subscription_id: str) -> dict[str, Any]:
+    """Stop sending until it is resumed; what happens meanwhile waits. Errors: `NotFound`."""
+    row = await subscription_in_scope(conn, access, subscription_id, lock=True)
+    if row.state != "active":
+        return subscription_out(row)
+    return await _change(
+        conn, row, state="paused", state_reason="on request", state_changed_at=func.now()
+    )
+
+
+async def resume(conn: AsyncConnection, access: Access, subscription_id: str) -> dict[str, Any]:
+    """Send again, beginning with what waits. Errors: `NotFound`."""
+    row = await subscription_in_scope(conn, access, subscription_id, lock=True)
+    if row.state == "active":
+        return subscription_out(row)
+    await conn.execute(
+        update(Delivery)
+        .where(
+            Delivery.company_id == row.company_id,
+            Delivery.subscription_id == row.subscription_id,
+            Delivery.state == "waiting",
+        )
+        .values(next_attempt_at=func.least(Delivery.next_attempt_at, func.now()))
+    )
+    announce_delivery(conn, row.company_id, row.subscription_id)
+    return await _change(
+        conn,
+        row,
+        state="active",
+        state_reason="",
+        state_changed_at=func.now(),
+        failing_since=None,
+    )
+
+
+async def _change(conn: AsyncConnection, row: AnyRow, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns of all types
+    changed = await conn.execute(
+        update(Subscription).where(*_is(row)).values(**values).returning(*_SHOWN)
+    )
+    return subscription_out(changed.one())
+
+
+def _is(row: AnyRow) -> Sequence[Any]:
+    return (
+        Subscription.company_id == row.company_id,
+        Subscription.subscription_id == row.subscription_id,
+    )
 
 
 def subscription_out(row: AnyRow) -> dict[str, Any]:
@@ -83,10 +173,16 @@ def subscription_out(row: AnyRow) -> dict[str, Any]:
         "appId": row.app_id,
         "clientState": row.client_state,
         "createdAt": row.created_at,
+        "state": row.state,
+        "stateReason": row.state_reason,
+        "stateChangedAt": row.state_changed_at,
+        "failingSince": row.failing_since,
+        "overlapUntil": row.overlap_until,
     }
 
 
 _SHOWN = (
+    Subscription.company_id,
     Subscription.subscription_id,
     Subscription.notification_url,
     Subscription.event_name,
@@ -94,6 +190,11 @@ _SHOWN = (
     Subscription.app_id,
     Subscription.client_state,
     Subscription.created_at,
+    Subscription.state,
+    Subscription.state_reason,
+    Subscription.state_changed_at,
+    Subscription.failing_since,
+    Subscription.overlap_until,
 )
 
 

@@ -1,14 +1,14 @@
 """Entries at the gate, and what a ticket needs to be judged there.
 
 Revision ID: 0006_gate
-Revises: 0003_capacity
+Revises: 0004_webhooks
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_gate"
-down_revision = "0003_capacity"
+down_revision = "0004_webhooks"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,85 @@
+"""One attempt: the bytes, their headers, the POST, and what its answer means."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from channel_manager.clock import Clock
+from channel_manager.db import AnyRow, new_id
+from channel_manager.outbound import AddressPolicy, Outbound, Reply
+from channel_manager.strict_json import dumps
+from channel_manager.webhooks.backoff import Outcome, classify, next_delay
+from channel_manager.webhooks.signing import sign
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt that was made, and what becomes of its delivery."""
+
+    delivery: AnyRow
+    attempt_id: UUID
+    attempted_at: datetime
+    reply: Reply
+    outcome: Outcome
+    delay: timedelta | None
+    """Until the next attempt; None after the last one, and where none is needed."""
+
+    @property
+    def state(self) -> str:
+        """The delivery's state from now on."""
+        if self.outcome is Outcome.DELIVERED:
+            return "delivered"
+        return "failed" if self.delay is None else "waiting"
+
+    @property
+    def asked(self) -> timedelta | None:
+        """How long the receiver asked to be left alone, if it did."""
+        return self.delay if self.reply.retry_after else None
+
+
+async def attempt(
+    outbound: Outbound, delivery: AnyRow, *, policy: AddressPolicy, clock: Clock
+) -> Attempted:
+    """Send a claimed delivery once."""
+    body = event_body(delivery)
+    at = clock()
+    reply = await outbound.post(
+        delivery.notification_url, body, event_headers(delivery, at, body), policy=policy
+    )
+    outcome = classify(reply.status, reply.error)
+    delay = None
+    if outcome is Outcome.RETRY:
+        delay = next_delay(
+            delivery.attempts + 1, reply.retry_after, random.SystemRandom(), now=clock()
+        )
+    return Attempted(delivery, new_id(), at, reply, outcome, delay)
+
+
+def event_body(delivery: AnyRow) -> bytes:
+    """The bytes that are signed and sent; the same on every attempt (contract: Delivery)."""
+    return dumps(
+        {
+            "value": [
+                {
+                    "appId": delivery.app_id,
+                    "clientState": delivery.client_state,
+                    "companyId": delivery.company_id,
+                    "companyName": delivery.company_name,
+                    "eventName": delivery.event_name,
+                    "eventVersion": delivery.event_version,
+                    "timestamp": delivery.happened_at,
+                    "payload": delivery.payload,
+                }
+            ]
+        }
+    )
+
+
+def event_headers(delivery: AnyRow, at: datetime, body: bytes) -> dict[str, str]:
+    """Who sent these bytes, and which place the event has among those of its order."""
+    headers = sign(delivery.secrets, str(delivery.event_id), at, body)
+    if delivery.order_id is not None:
+        headers["webhook-order-submission"] = str(delivery.submission)
+        headers["webhook-order-sequence"] = str(delivery.sequence)
+    return headers
