@@ -1,5 +1,6 @@
 """The HTTP application: routes, errors, and what every request passes through."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from channel_manager import migrations
+from channel_manager.access.api import router as keys_router
+from channel_manager.access.limits import RateLimits
 from channel_manager.addresses import CompanyAddress
 from channel_manager.body_limit import BodyLimit
 from channel_manager.clock import Clock, system_clock
@@ -35,12 +38,20 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> FastAPI:
     """The application over the database at `url`."""
     database = Database(url, pool_size=settings.pool_size)
+    limits = RateLimits(
+        database,
+        clock,
+        default_limit=settings.rate_limit,
+        concurrent=settings.key_concurrency,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with database.transaction() as conn:
             app.state.page_secret = await installation_secret(conn, "page-keys")
+        keeping = asyncio.create_task(limits.keep_in_step())
         yield
+        keeping.cancel()
         await database.close()
 
     app = Application(
@@ -53,11 +64,12 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     )
     app.state.database = database
     app.state.clock = clock
+    app.state.rate_limits = limits
     app.state.public_url = settings.public_url.rstrip("/")
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)
-    for router in (orders_router, webhooks_router, manifests_router):
+    for router in (keys_router, orders_router, webhooks_router, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

@@ -42,10 +42,18 @@ LIMIT_HEADERS: Document = {
     "RateLimit-Reset": {**_NUMBER, "description": "Seconds until the window ends."},
 }
 # What a created thing may be used for next: links that generated clients and test tools follow.
-LINKS: dict[str, dict[str, tuple[str, str]]] = {
-    "createOrder": dict.fromkeys(("getOrder", "replaceOrder", "confirmOrder", "deleteOrder"), ("order_id", "$response.body#/orderId")),
-    "createWebhook": dict.fromkeys(("getWebhook", "deleteWebhook"), ("subscription_id", "$response.body#/id")),
-    "createKey": dict.fromkeys(("rotateKey", "revokeKey"), ("key_id", "$response.body#/id")),
+LINKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "createOrder": (
+        "order_id",
+        "$response.body#/orderId",
+        ("getOrder", "replaceOrder", "confirmOrder", "deleteOrder"),
+    ),
+    "createWebhook": (
+        "subscription_id",
+        "$response.body#/id",
+        ("getWebhook", "deleteWebhook"),
+    ),
+    "createKey": ("key_id", "$response.body#/id", ("rotateKey", "revokeKey")),
 }
 
 
@@ -97,8 +105,8 @@ def _correct(operation: Document, names: set[str], *, in_company: bool) -> None:
                 headers.update(LIMIT_HEADERS)
         if status in ("429", "503"):
             headers["Retry-After"] = {**_NUMBER, "description": "Seconds to wait."}
-    links = LINKS.get(operation["operationId"], {})
-    for target, (parameter, source) in links.items():
+    parameter, source, targets = LINKS.get(operation["operationId"], ("", "", ()))
+    for target in targets:
         if target in names:
             _success(responses).setdefault("links", {})[target] = {
                 "operationId": target,

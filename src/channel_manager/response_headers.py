@@ -32,6 +32,8 @@ class ResponseHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # Routes put here where a key stands in its limits.
+        state = scope.setdefault("state", {})
         asked = dict(scope["headers"]).get(b"x-api-version", b"")
 
         async def send_complete(message: Message) -> None:
@@ -41,7 +43,7 @@ class ResponseHeaders:
                 headers += [
                     (name, value) for name, value in _wanted(scope, asked) if name not in given
                 ]
-                message["headers"] = headers
+                message["headers"] = headers + state.get("limit_headers", [])
             await send(message)
 
         await self.app(scope, receive, send_complete)

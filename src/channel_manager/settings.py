@@ -41,6 +41,17 @@ class Settings(BaseSettings):
     )
     log_level: str = "INFO"
     log_format: str = Field(default="json", pattern="^(json|console)$")
+    rate_limit: int = Field(
+        default=6_000, ge=1, description="Requests per key in 5 minutes, where it has none itself."
+    )
+    key_concurrency: int = Field(
+        default=200, ge=1, description="Requests of one key under way at once in one API process."
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after the last visit until an order's guests are pseudonymised.",
+    )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
 
     @property

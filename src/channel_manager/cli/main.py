@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from channel_manager.access.audit import record_as
+from channel_manager.cli import audit, keys, orders, serving
 from channel_manager.cli import demo as demo_command
-from channel_manager.cli import keys, orders, serving
+from channel_manager.cli.companies import login
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.db import Database
@@ -33,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="key")
 app.add_typer(orders.app, name="order")
+app.add_typer(audit.app, name="audit")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)
@@ -75,7 +78,16 @@ def import_(
         async def work(database: Database) -> Imported:
             await upgrade(database)
             async with database.transaction() as conn:
-                return await import_venue(conn, parsed)
+                done = await import_venue(conn, parsed)
+                await record_as(
+                    conn,
+                    done.company_id,
+                    f"operator {login()}",
+                    "venue.import",
+                    f"company {done.company_id}",
+                    after={"partners": done.partners, "items": done.items},
+                )
+                return done
 
         done = run(url, work)
     console.print(

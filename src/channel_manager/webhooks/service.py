@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.access.audit import record
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, AnySelect
 from channel_manager.errors import NotFound
@@ -35,7 +36,9 @@ async def subscribe(conn: AsyncConnection, access: Access, body: SubscriptionIn)
         )
         .returning(*_SHOWN)
     )
-    return subscription_out(inserted.one()) | {"secret": secret}
+    shown = subscription_out(inserted.one())
+    await record(conn, access, "webhook.create", f"webhook {shown['id']}", after=_told(shown))
+    return shown | {"secret": secret}
 
 
 async def list_subscriptions(conn: AsyncConnection, access: Access) -> list[dict[str, Any]]:
@@ -70,7 +73,14 @@ async def unsubscribe(
             Subscription.subscription_id == shown["id"],
         )
     )
+    await record(conn, access, "webhook.delete", f"webhook {shown['id']}", before=_told(shown))
     return shown
+
+
+def _told(shown: dict[str, Any]) -> dict[str, Any]:
+    # An address may carry a secret in its query.
+    url = shown["notificationUrl"].partition("?")[0]
+    return {"notificationUrl": url, "eventName": shown["eventName"]}
 
 
 def subscription_out(row: AnyRow) -> dict[str, Any]:
