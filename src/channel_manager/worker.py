@@ -13,6 +13,7 @@ from pgqueuer.models import Job as QueuedJob
 
 from channel_manager.db import Database, plain_url
 from channel_manager.jobs import JobName
+from channel_manager.orders.guests import pseudonymise_old_orders
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 1.0
 SWEEP_SECONDS = 10.0
+RETENTION_SECONDS = 3_600.0
 
 
 async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
@@ -32,6 +34,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     database = Database(url, pool_size=settings.worker_concurrency + 4)
     outbound = Outbound()
     sweeper = asyncio.create_task(_sweep(database, settings))
+    forgetter = asyncio.create_task(_forget_guests(database, settings))
     try:
         while not stop.is_set():
             try:
@@ -42,6 +45,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
                     await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
     finally:
         sweeper.cancel()
+        forgetter.cancel()
         await outbound.aclose()
         await database.close()
     log.info("worker_stopped")
@@ -93,6 +97,17 @@ async def _sweep(database: Database, settings: Settings) -> None:
         except Exception:
             # The database is away, or a bug: the next round tries again.
             log.warning("sweep_failed", exc_info=True)
+
+
+async def _forget_guests(database: Database, settings: Settings) -> None:
+    while settings.retention_days is not None:
+        try:
+            done = await pseudonymise_old_orders(database, settings.retention_days)
+            if done:
+                log.info("orders_pseudonymised", count=done)
+        except Exception:
+            log.warning("retention_failed", exc_info=True)
+        await asyncio.sleep(RETENTION_SECONDS)
 
 
 def stop_on_signal() -> asyncio.Event:

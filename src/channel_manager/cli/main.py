@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from channel_manager.access.audit import record_as
-from channel_manager.cli import audit, keys, orders, serving
+from channel_manager.cli import audit, guests, keys, orders, serving
 from channel_manager.cli import demo as demo_command
 from channel_manager.cli.companies import login
 from channel_manager.cli.database import the_database
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="key")
 app.add_typer(orders.app, name="order")
 app.add_typer(audit.app, name="audit")
+app.add_typer(guests.app, name="guest")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)
