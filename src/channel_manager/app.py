@@ -1,5 +1,6 @@
 """The HTTP application: routes, errors, and what every request passes through."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,8 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from channel_manager import migrations
+from channel_manager.access.api import router as keys_router
+from channel_manager.access.limits import RateLimits
 from channel_manager.addresses import CompanyAddress
 from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
@@ -24,31 +28,40 @@ from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.metrics import metrics
+from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound import address_policy
-from channel_manager.request_id import RequestId
-from channel_manager.responses import error_reply, json_reply
+from channel_manager.responses import error_reply, json_reply, public
 from channel_manager.settings import Settings
 from channel_manager.webhooks.api import router as webhooks_router
 
 log = structlog.get_logger(__name__)
 
 MAX_PROBLEMS = 100
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> FastAPI:
     """The application over the database at `url`."""
     database = Database(url, pool_size=settings.pool_size)
+    limits = RateLimits(
+        database,
+        clock,
+        default_limit=settings.rate_limit,
+        concurrent=settings.key_concurrency,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with database.transaction() as conn:
             app.state.page_secret = await installation_secret(conn, "page-keys")
             app.state.gate_secret = await installation_secret(conn, "gate-tokens")
+        keeping = asyncio.create_task(limits.keep_in_step())
         yield
+        keeping.cancel()
         await database.close()
 
-    app = FastAPI(
+    app = Application(
         title="OTA Channel Manager",
         version="1.0",
         summary="Orders of online travel agents in, tickets and coupons out.",
@@ -58,17 +71,17 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     )
     app.state.database = database
     app.state.clock = clock
+    app.state.rate_limits = limits
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
     _add_health(app, database)
-    routers = (orders_router, webhooks_router, catalog_router, gate_router, gate_page_router)
-    for router in (*routers, availability_router, manifests_router):
+    routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
+    for router in (*routers, gate_router, gate_page_router, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(CompanyAddress)
-    app.add_middleware(RequestId)
     return app
 
 
@@ -78,7 +91,7 @@ def _add_health(app: FastAPI, database: Database) -> None:
         """The process is up."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["Health"])
+    @app.get("/readyz", tags=["Health"], responses=public(503))
     async def readyz() -> Response:
         """The database answers and has this version's schema."""
         async with database.read() as conn:
@@ -103,7 +116,9 @@ def _add_error_handlers(app: FastAPI) -> None:
         return error_reply(InvalidInput.of(_problems(error.errors())))
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:  # noqa: PLR2004 - Method Not Allowed, known by its number
+            return _method_not_allowed(request)
         return _http_error(error)
 
     @app.exception_handler(Exception)
@@ -121,10 +136,24 @@ def _add_error_handlers(app: FastAPI) -> None:
 def _http_error(error: HTTPException) -> Response:
     if error.status_code == 404:  # noqa: PLR2004 - Not Found, known by its number
         return error_reply(NotFound("There is nothing at this address."))
-    codes = {405: "method_not_allowed"}
-    code = codes.get(error.status_code, "invalid_input")
     return json_reply(
-        {"code": code, "message": f"{error.detail}."}, error.status_code, error.headers
+        {"code": "invalid_input", "message": f"{error.detail}."}, error.status_code, error.headers
+    )
+
+
+def _method_not_allowed(request: Request) -> Response:
+    # Asked of the router for each: several routes may share an address.
+    allowed = [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    message = f"{request.method[:20]} is not for this address; use {' or '.join(allowed)}."
+    return json_reply(
+        {"code": "method_not_allowed", "message": message}, 405, {"Allow": ", ".join(allowed)}
     )
 
 

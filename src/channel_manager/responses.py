@@ -42,9 +42,17 @@ _ALWAYS = (401, 403, 404, 408, 413, 415, 429, 503)
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's `responses` for these error statuses and those that any route may give."""
+    return public(*statuses, *_ALWAYS)
+
+
+def public(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's `responses` for just these error statuses."""
     return {
-        status: {"model": ErrorOut, "description": _MEANINGS[status]}
-        for status in sorted({*statuses, *_ALWAYS})
+        status: {
+            "description": _MEANINGS[status],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}},
+        }
+        for status in sorted(set(statuses))
     }
 
 

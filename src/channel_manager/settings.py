@@ -63,6 +63,17 @@ class Settings(BaseSettings):
         pattern="^(auto|json|console)$",
         description="auto: for people at a terminal, JSON everywhere else.",
     )
+    rate_limit: int = Field(
+        default=6_000, ge=1, description="Requests per key in 5 minutes, where it has none itself."
+    )
+    key_concurrency: int = Field(
+        default=200, ge=1, description="Requests of one key under way at once in one API process."
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after the last visit until an order's guests are pseudonymised.",
+    )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
 
     @field_validator("webhook_networks", mode="before")

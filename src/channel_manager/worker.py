@@ -14,6 +14,7 @@ from pgqueuer.models import Job as QueuedJob
 from channel_manager.db import Database, plain_url
 from channel_manager.jobs import JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
+from channel_manager.orders.guests import pseudonymise_old_orders
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 1.0
 SWEEP_SECONDS = 10.0
+RETENTION_SECONDS = 3_600.0
 
 
 async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
@@ -36,6 +38,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     sweeper = asyncio.create_task(_sweep(database, settings))
     capacity = asyncio.create_task(keep_capacity(database))
     dispatcher = asyncio.create_task(run_dispatcher(settings, database, outbound, stop))
+    forgetter = asyncio.create_task(_forget_guests(database, settings))
     try:
         while not stop.is_set():
             try:
@@ -48,8 +51,9 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     finally:
         sweeper.cancel()
         capacity.cancel()
+        forgetter.cancel()
         dispatcher.cancel()
-        await asyncio.gather(sweeper, capacity, dispatcher, return_exceptions=True)
+        await asyncio.gather(sweeper, capacity, forgetter, dispatcher, return_exceptions=True)
         await outbound.aclose()
         await database.close()
     log.info("worker_stopped")
@@ -96,6 +100,17 @@ async def _sweep(database: Database, settings: Settings) -> None:
         except Exception:
             # The database is away, or a bug: the next round tries again.
             log.warning("sweep_failed", exc_info=True)
+
+
+async def _forget_guests(database: Database, settings: Settings) -> None:
+    while settings.retention_days is not None:
+        try:
+            done = await pseudonymise_old_orders(database, settings.retention_days)
+            if done:
+                log.info("orders_pseudonymised", count=done)
+        except Exception:
+            log.warning("retention_failed", exc_info=True)
+        await asyncio.sleep(RETENTION_SECONDS)
 
 
 def stop_on_signal() -> asyncio.Event:

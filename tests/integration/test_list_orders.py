@@ -84,6 +84,43 @@ async def test_pages_of_500_orders_of_one_instant_while_orders_arrive(client, da
     assert there <= set(seen)
 
 
+async def pages(client, query):
+    seen = []
+    while query:
+        page = (await client.get(f"{LIST}?{query}")).json()
+        seen += [entry["orderId"] for entry in page["data"]]
+        query = urlsplit(page["nextPageURL"]).query
+        yield seen, page
+
+
+async def test_an_order_that_is_committed_late_is_not_passed_by(client, database):
+    (first,) = await make(client, 1)
+    late = text(ONE_MORE)
+    async with database.engine.connect() as conn:
+        # Received now, committed only once others that came later have been read.
+        held = str((await conn.execute(late)).scalar_one())
+        after = await make(client, 5)
+        async for seen, page in pages(client, "pageSize=2"):
+            assert page["morePages"]
+            assert held not in seen
+            if not page["data"]:
+                await conn.commit()
+                break
+        query = urlsplit(page["nextPageURL"]).query
+    rest = [page["data"] async for _, page in pages(client, query)]
+    assert seen == [first]
+    assert [entry["orderId"] for data in rest for entry in data] == [held, *after]
+
+
+async def test_the_last_page_shows_what_there_is_while_others_are_written(client, database):
+    made = await make(client, 3)
+    async with database.engine.connect() as conn:
+        await conn.execute(text(ONE_MORE))
+        reply = await client.get(LIST)
+        await conn.rollback()
+    assert [entry["orderId"] for entry in reply.json()] == made
+
+
 async def test_a_page_key_is_bound_to_its_filters(client):
     await make(client, 3)
     page = (await client.get(f"{LIST}?pageSize=1&status=Submitted")).json()
@@ -126,4 +163,13 @@ MORE_ORDERS = """
     SELECT company_id, gen_random_uuid(), partner_id, 'R' || n, 'r' || n, 'CM-' || n, status, '',
         received_at, '', '', '', '', 1
     FROM orders, generate_series(1, :count) AS n
+"""
+
+ONE_MORE = """
+    INSERT INTO orders (company_id, order_id, partner_id, sell_to_order_reference, reference_key,
+        buy_from_order_reference, status, status_message, sell_to_email, sell_to_name,
+        sell_to_language, payment_reference, submission)
+    SELECT company_id, gen_random_uuid(), partner_id, 'L', 'l', 'CM-L', status, '', '', '', '', '',
+        1
+    FROM orders LIMIT 1 RETURNING order_id
 """

@@ -1,7 +1,8 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, func
+from sqlalchemy import ForeignKey, Index, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table, new_id
@@ -25,3 +26,41 @@ class ApiKey(Table):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # Requests per window of its own; None: the installation's default.
+    rate_limit: Mapped[int | None]
+    # To the minute: written in batches, not with each request.
+    last_used_at: Mapped[datetime | None]
+
+
+class RateCount(Table):
+    """How often a key was used in one window, by all processes together (decision 0008).
+
+    Unlogged: a crash of the database forgets the current window's counts, and nothing else.
+    """
+
+    __tablename__ = "rate_counts"
+
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+
+class AuditEvent(Table):
+    """One change: who, what, when, before and after. Rows can only be added."""
+
+    __tablename__ = "audit_events"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    # "key <id>", "operator <login>" or "service".
+    actor: Mapped[str]
+    action: Mapped[str]
+    # "order <id>", "key <id>", …
+    subject: Mapped[str]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index("ix_audit_events_subject", "company_id", "subject"),)

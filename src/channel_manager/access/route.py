@@ -7,8 +7,9 @@ from fastapi import Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
+from channel_manager.access.limits import RateLimits, too_many
 from channel_manager.access.permissions import Permission
-from channel_manager.access.service import Access, authenticate, read_key
+from channel_manager.access.service import Access, check_allowed, identify, read_key
 from channel_manager.db import Database
 from channel_manager.errors import InvalidInput, UnsupportedMediaType
 from channel_manager.strict_json import loads
@@ -36,18 +37,28 @@ class CompanyRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def checked(request: Request) -> Response:
-            key = read_key(request.scope["headers"])
-            async with database_of(request).read() as conn:
-                request.state.access = await authenticate(
-                    conn, key, request.state.company_address, permission
-                )
-            if takes_body:
-                _check_media_type(request)
-                request = StrictRequest(request.scope, request.receive)
-                await request.parse()
-            return await handler(request)
+            access = await _admit(request, permission)
+            with limits_of(request).one_of_few(access.key_id):
+                if takes_body:
+                    _check_media_type(request)
+                    request = StrictRequest(request.scope, request.receive)
+                    await request.parse()
+                return await handler(request)
 
         return checked
+
+
+async def _admit(request: Request, permission: Permission) -> Access:
+    key = read_key(request.scope["headers"])
+    async with database_of(request).read() as conn:
+        access = await identify(conn, key)
+    standing = limits_of(request).count(access.key_id, access.rate_limit)
+    request.state.limit_headers = standing.headers()
+    if standing.used_up:
+        raise too_many(standing.reset_seconds, f"Over {standing.limit} requests in this window.")
+    check_allowed(access, request.state.company_address, permission)
+    request.state.access = access
+    return access
 
 
 class StrictRequest(Request):
@@ -81,6 +92,12 @@ def database_of(request: Request) -> Database:
     """The database that the application works on."""
     database: Database = request.app.state.database
     return database
+
+
+def limits_of(request: Request) -> RateLimits:
+    """How often each key has been used."""
+    limits: RateLimits = request.app.state.rate_limits
+    return limits
 
 
 async def current_access(request: Request) -> Access:

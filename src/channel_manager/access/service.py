@@ -5,6 +5,7 @@ import secrets
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select
@@ -23,6 +24,7 @@ _KEY_QUERY = (
         ApiKey.key_id,
         ApiKey.partner_id,
         ApiKey.permissions,
+        ApiKey.rate_limit,
         *COMPANY_COLUMNS,
         Partner.reject_unknown_fields,
     )
@@ -52,6 +54,15 @@ class Access:
     partner_id: UUID | None
     permissions: frozenset[str]
     reject_unknown_fields: bool
+    # Requests per window; None: the installation's default.
+    rate_limit: int | None = None
+    # The login of somebody at the venue's own command line, who has no key.
+    operator: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who this is, as the audit trail says it."""
+        return f"operator {self.operator}" if self.operator else f"key {self.key_id}"
 
     @property
     def caller_id(self) -> UUID:
@@ -66,43 +77,56 @@ async def create_key(
     partner_id: UUID | None = None,
     permissions: Sequence[Permission] = ALL_PERMISSIONS,
     name: str = "",
+    rate_limit: int | None = None,
 ) -> str:
     """Make a key and return it. It can't be shown again: only its hash is stored."""
-    key = "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
+    key = new_key()
     await conn.execute(
         insert(ApiKey).values(
             company_id=company_id,
             partner_id=partner_id,
             name=name,
-            secret_hash=_hash(key),
-            hint=f"{key[:4]}…{key[-4:]}",
             permissions=[str(p) for p in permissions],
+            rate_limit=rate_limit,
+            **stored(key),
         )
     )
     return key
 
 
-async def authenticate(
-    conn: AsyncConnection, key: str, address: Address, permission: Permission
-) -> Access:
-    """Who holds this key, if it may do `permission` at this address.
+def new_key() -> str:
+    """A random key of letters and digits, so that it needs no quoting anywhere."""
+    return "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
 
-    Errors: `Unauthorized`, `Forbidden`, and `NotFound` for an address that isn't the key's.
-    """
-    row = (await conn.execute(_KEY_QUERY, {"secret_hash": _hash(key)})).one_or_none()
+
+def stored(key: str) -> dict[str, Any]:
+    """The columns that are kept of a key: its hash, and a hint to tell it by."""
+    return {"secret_hash": hash_key(key), "hint": f"{key[:4]}…{key[-4:]}"}
+
+
+async def identify(conn: AsyncConnection, key: str) -> Access:
+    """Who holds this key. Errors: `Unauthorized`."""
+    row = (await conn.execute(_KEY_QUERY, {"secret_hash": hash_key(key)})).one_or_none()
     if row is None:
         raise unauthorized()
-    company = company_info(row)
-    _check_address(company, address)
-    if permission not in row.permissions:
-        raise Forbidden(f"This key lacks the permission {permission}; ask the venue for it.")
     return Access(
-        company=company,
+        company=company_info(row),
         key_id=row.key_id,
         partner_id=row.partner_id,
         permissions=frozenset(row.permissions),
         reject_unknown_fields=bool(row.reject_unknown_fields),
+        rate_limit=row.rate_limit,
     )
+
+
+def check_allowed(access: Access, address: Address, permission: Permission) -> None:
+    """Whether the caller may do `permission` at this address.
+
+    Errors: `Forbidden`, and `NotFound` for an address that isn't the key's.
+    """
+    _check_address(access.company, address)
+    if permission not in access.permissions:
+        raise Forbidden(f"This key lacks the permission {permission}; ask the venue for it.")
 
 
 def unauthorized() -> Unauthorized:
@@ -130,7 +154,8 @@ def read_key(headers: Sequence[tuple[bytes, bytes]]) -> str:
     return key
 
 
-def _hash(key: str) -> bytes:
+def hash_key(key: str) -> bytes:
+    """What is stored of a key."""
     # A key has over 200 random bits, so a fast hash is enough.
     return hashlib.sha256(key.encode()).digest()
 

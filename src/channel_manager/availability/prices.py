@@ -19,9 +19,7 @@ class ItemPrices:
         inner = parts(item, Visit(booked_on, time.min), (), items)
         self._numbers = sorted({item.number, *(part.item.number for part in inner)})
         self._rules = [
-            rule
-            for rule in items.price_rules
-            if rule.item_number is None or rule.item_number in self._numbers
+            rule for number in (None, *self._numbers) for rule in items.price_rules.get(number, ())
         ]
         self._known: dict[tuple[str | None, ...], Money] = {}
 

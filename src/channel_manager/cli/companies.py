@@ -1,3 +1,5 @@
+import getpass
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.permissions import ALL_PERMISSIONS
@@ -26,4 +28,14 @@ def operator_access(company: CompanyInfo) -> Access:
         partner_id=None,
         permissions=frozenset(ALL_PERMISSIONS),
         reject_unknown_fields=False,
+        operator=login(),
     )
+
+
+def login() -> str:
+    """Who is at the command line, for the audit trail."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return "unknown"

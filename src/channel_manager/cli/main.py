@@ -3,7 +3,7 @@ import sys
 import typer
 from rich.console import Console
 
-from channel_manager.cli import capacity, keys, orders, serving, venue, webhooks
+from channel_manager.cli import audit, capacity, guests, keys, orders, serving, venue, webhooks
 from channel_manager.cli import demo as demo_command
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
@@ -32,6 +32,8 @@ app.add_typer(keys.app, name="key")
 app.add_typer(orders.app, name="order")
 app.add_typer(capacity.app, name="capacity")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(audit.app, name="audit")
+app.add_typer(guests.app, name="guest")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from channel_manager.cli.companies import pick_company
+from channel_manager.access.audit import record_as
+from channel_manager.cli.companies import login, pick_company
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.db import Database
@@ -122,7 +123,16 @@ def _import(parsed: VenueFile, step: Step) -> Imported:
         await upgrade(database)
         step("Comparing", None)
         async with database.transaction() as conn:
-            return await import_venue(conn, parsed, lambda *rows: step("Writing", rows))
+            done = await import_venue(conn, parsed, lambda *rows: step("Writing", rows))
+            await record_as(
+                conn,
+                done.company_id,
+                f"operator {login()}",
+                "venue.import",
+                f"company {done.company_id}",
+                after={"differences": len(done.differences)},
+            )
+            return done
 
     with the_database() as url:
         return run(url, work)

@@ -16,7 +16,7 @@ from channel_manager.manifests.page import Links, page_headers, render_page
 from channel_manager.manifests.pdf import render_pdf
 from channel_manager.manifests.service import find_manifest
 from channel_manager.manifests.view import ManifestView
-from channel_manager.responses import documented, json_reply
+from channel_manager.responses import json_reply, public
 
 router = APIRouter(prefix="/wallets/manifest", tags=["Guests"])
 ManifestId = Annotated[str, Query(description="The id in manifestUrl.", max_length=100)]
@@ -33,7 +33,7 @@ PRIVATE = {
     "",
     response_class=HTMLResponse,
     operation_id="getManifestPage",
-    responses=documented(400),
+    responses=public(400, 404, 503),
 )
 async def manifest_page(request: Request, mid: ManifestId = "") -> HTMLResponse:
     """The page of an order, or of one wallet: every ticket with its code."""
@@ -50,7 +50,7 @@ async def manifest_page(request: Request, mid: ManifestId = "") -> HTMLResponse:
     return HTMLResponse(render_page(view, links=links), headers=page_headers(view))
 
 
-@router.get("/pdf", operation_id="getManifestPdf", responses=documented(400))
+@router.get("/pdf", operation_id="getManifestPdf", responses=public(400, 404, 503))
 async def manifest_pdf(
     request: Request, mid: ManifestId = "", layout: Literal["ticket", "compact"] = "ticket"
 ) -> Response:
@@ -63,7 +63,7 @@ async def manifest_pdf(
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-@router.get("/calendar", operation_id="getManifestCalendar", responses=documented(400))
+@router.get("/calendar", operation_id="getManifestCalendar", responses=public(400, 404, 503))
 async def manifest_calendar(request: Request, mid: ManifestId = "") -> Response:
     """The visits as a calendar file."""
     view = await _find(request, mid)
@@ -74,7 +74,7 @@ async def manifest_calendar(request: Request, mid: ManifestId = "") -> Response:
     return Response(content, media_type="text/calendar", headers=headers)
 
 
-@router.get("/json", operation_id="getManifestJson", responses=documented(400))
+@router.get("/json", operation_id="getManifestJson", responses=public(400, 404, 503))
 async def manifest_json(request: Request, mid: ManifestId = "") -> Response:
     """The same as JSON, for partners who draw their own."""
     return json_reply(manifest_as_json(await _find(request, mid)), headers=PRIVATE)

@@ -1,17 +1,18 @@
 """Lists of a partner's orders (contract: List)."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
@@ -27,6 +28,19 @@ from channel_manager.schemas import parse_uuid
 MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
 SIGNATURE_BYTES = 16
+BEGINNING = (datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
+# How long a page waits for orders that are being committed before it comes empty, with a key to
+# ask for it again.
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.0)
+# An order is received when it is written and seen when that is committed, which may be in another
+# order. One that is still to be committed was received after its transaction began. The tenth of a
+# second is for those that have just been received and are not marked as writing yet.
+_SAFE_UNTIL = text("""
+    SELECT least(clock_timestamp() - interval '100 milliseconds', (
+        SELECT min(xact_start) FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_xid IS NOT NULL
+            AND pid <> pg_backend_pid()))
+""")
 FILTERS = ("status", "sellToOrderReference", "receivedAtFrom", "receivedAtTo")
 
 
@@ -82,12 +96,28 @@ async def list_orders(
 ) -> OrderPage:
     """One page of a partner's orders, oldest first. Errors: `NotFound`."""
     await _check_partner(conn, access, request.partner_id)
+    for wait in WAITS:
+        page = await _read_page(conn, access, request, secret)
+        if page.orders or not page.next_key:
+            break
+        await asyncio.sleep(wait)
+    return page
+
+
+async def _read_page(
+    conn: AsyncConnection, access: Access, request: ListRequest, secret: bytes
+) -> OrderPage:
     size = request.page_size or MAX_PAGE
+    # Asked before the rows are read: what commits in between is then still to come.
+    safe_until = (await conn.execute(_SAFE_UNTIL)).scalar_one()
     rows = (await conn.execute(_query(access, request).limit(size + 1))).mappings().all()
     orders: list[Fields] = [dict(row) for row in rows[:size]]
-    more = len(rows) > size
-    key = _make_key(request, secret, orders[-1]) if more else ""
-    return OrderPage(orders, key)
+    if len(rows) <= size:
+        return OrderPage(orders, "")
+    # Nothing is passed by for good that an order still to be committed could sort before.
+    orders = [order for order in orders if order["received_at"] < safe_until]
+    after = (orders[-1]["received_at"], orders[-1]["order_id"]) if orders else request.after
+    return OrderPage(orders, _make_key(request, secret, after or BEGINNING))
 
 
 def next_query(request: ListRequest, next_key: str) -> str:
@@ -168,8 +198,8 @@ def _page_size(query: Mapping[str, str], problems: list[Problem]) -> int | None:
     return int(given)
 
 
-def _make_key(request: ListRequest, secret: bytes, last: Fields) -> str:
-    place = orjson.dumps([last["received_at"].isoformat(), str(last["order_id"])])
+def _make_key(request: ListRequest, secret: bytes, after: tuple[datetime, UUID]) -> str:
+    place = orjson.dumps([after[0].isoformat(), str(after[1])])
     signature = _sign(request.partner_id, request.query, secret, place)
     return base64.urlsafe_b64encode(signature + place).decode().rstrip("=")
 

@@ -45,6 +45,8 @@ class Order(Table):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # A Draft or Error that was deleted: gone from the API, kept for audit.
     removed_at: Mapped[datetime | None]
+    # When its guests' names were taken out, because it had grown old.
+    pseudonymised_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint(

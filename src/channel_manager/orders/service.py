@@ -27,6 +27,7 @@ from channel_manager.orders.places import line_path
 from channel_manager.orders.queries import ORDER, lock_order_in_scope
 from channel_manager.orders.schemas import OrderIn
 from channel_manager.orders.states import IN_FLIGHT, Operation, Status, change
+from channel_manager.orders.trail import record_change, record_new
 from channel_manager.partners.models import Partner
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
 
@@ -68,6 +69,7 @@ async def create_order(
     submission = submission_of(order)
     await _write_lines(conn, submission, checked.lines)
     await enqueue(conn, [_job(submission, sync=sync)])
+    await record_new(conn, access, order)
     return order
 
 
@@ -100,6 +102,7 @@ async def replace_order(
     )
     await _write_lines(conn, submission, checked.lines)
     await enqueue(conn, [_job(submission, sync=sync)])
+    await record_change(conn, access, "order.replace", order, replaced)
     return replaced
 
 
@@ -128,6 +131,8 @@ async def confirm_order(
             },
         )
         await _publish(conn, order, EventName.CONFIRMED, done.to)
+        told = {"status": done.to, "paymentReference": payment_reference}
+        await record_change(conn, access, "order.confirm", order, told)
     return submission_of(order)
 
 
@@ -146,6 +151,8 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
         removed = {"removed_at": func.now(), "manifest_id": None} if done.removes else {}
         await _set_status(conn, order, done.to, {"hold_expires_at": None, **removed})
         await _publish(conn, order, EventName.CANCELLED, done.to)
+        told = {"status": done.to, "removed": done.removes}
+        await record_change(conn, access, "order.delete", order, told)
     return submission_of(order)
 
 
@@ -155,6 +162,7 @@ async def reprocess_order(conn: AsyncConnection, access: Access, order_id: str) 
     Errors: `NotFound`, `InvalidStatus`.
     """
     order = await lock_order_in_scope(conn, access, order_id)
+    found = order
     if Status(order.status) is Status.ERROR:
         await _copy_lines(conn, order, order.submission + 1)
         order = await _resubmit(conn, order, {})
@@ -165,6 +173,7 @@ async def reprocess_order(conn: AsyncConnection, access: Access, order_id: str) 
         )
     submission = submission_of(order)
     await enqueue(conn, [_job(submission, sync=False)])
+    await record_change(conn, access, "order.reprocess", found, order)
     return submission
 
 

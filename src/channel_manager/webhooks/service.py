@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.access.audit import record
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, AnySelect
 from channel_manager.errors import InvalidStatus, NotFound
@@ -38,7 +39,9 @@ async def subscribe(conn: AsyncConnection, access: Access, body: SubscriptionIn)
         )
         .returning(*_SHOWN)
     )
-    return subscription_out(inserted.one()) | {"secret": secret}
+    shown = subscription_out(inserted.one())
+    await record(conn, access, "webhook.create", f"webhook {shown['id']}", after=_told(shown))
+    return shown | {"secret": secret}
 
 
 async def list_subscriptions(conn: AsyncConnection, access: Access) -> list[dict[str, Any]]:
@@ -89,7 +92,9 @@ async def unsubscribe(
     )
     await conn.execute(delete(Delivery).where(*mine))
     await conn.execute(delete(Subscription).where(*_is(row)))
-    return subscription_out(row)
+    shown = subscription_out(row)
+    await record(conn, access, "webhook.delete", f"webhook {shown['id']}", before=_told(shown))
+    return shown
 
 
 async def rotate(
@@ -102,6 +107,7 @@ async def rotate(
     row = await subscription_in_scope(conn, access, subscription_id, lock=True)
     secret = new_secret()
     kept = [secret, row.secrets[0]] if overlap else [secret]
+    await record(conn, access, "webhook.rotate", f"webhook {row.subscription_id}")
     until = func.now() + overlap if overlap else None
     return await _change(conn, row, secrets=kept, overlap_until=until) | {"secret": secret}
 
@@ -119,6 +125,7 @@ async def pause(conn: AsyncConnection, access: Access, subscription_id: str) -> 
     row = await subscription_in_scope(conn, access, subscription_id, lock=True)
     if row.state != "active":
         return subscription_out(row)
+    await record(conn, access, "webhook.pause", f"webhook {row.subscription_id}")
     return await _change(
         conn, row, state="paused", state_reason="on request", state_changed_at=func.now()
     )
@@ -139,6 +146,7 @@ async def resume(conn: AsyncConnection, access: Access, subscription_id: str) ->
         .values(next_attempt_at=func.least(Delivery.next_attempt_at, func.now()))
     )
     announce_delivery(conn, row.company_id, row.subscription_id)
+    await record(conn, access, "webhook.resume", f"webhook {row.subscription_id}")
     return await _change(
         conn,
         row,
@@ -161,6 +169,12 @@ def _is(row: AnyRow) -> Sequence[Any]:
         Subscription.company_id == row.company_id,
         Subscription.subscription_id == row.subscription_id,
     )
+
+
+def _told(shown: dict[str, Any]) -> dict[str, Any]:
+    # An address may carry a secret in its query.
+    url = shown["notificationUrl"].partition("?")[0]
+    return {"notificationUrl": url, "eventName": shown["eventName"]}
 
 
 def subscription_out(row: AnyRow) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Entries at the gate, and what a ticket needs to be judged there.
 
 Revision ID: 0006_gate
-Revises: 0004_webhooks
+Revises: 0005_access
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_gate"
-down_revision = "0004_webhooks"
+down_revision = "0005_access"
 branch_labels = None
 depends_on = None
 
