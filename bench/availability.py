@@ -23,6 +23,7 @@ from channel_manager.access.service import create_key
 from channel_manager.app import make_app
 from channel_manager.db import Database, plain_url
 from channel_manager.embedded import EmbeddedPostgres
+from channel_manager.logs import configure_logs
 from channel_manager.migrations import upgrade
 from channel_manager.settings import Settings
 from channel_manager.venue_file import read_venue_file
@@ -48,7 +49,7 @@ FILL = """
         (at AT TIME ZONE 'UTC')::time, at, at + interval '1 hour', 100, (random() * 100)::int, true,
         false
     FROM generate_series(1, $2::int) AS place,
-        generate_series(date_trunc('day', now()), date_trunc('day', now()) + interval '365 days 23 h',
+        generate_series(date_trunc('day', now()), date_trunc('day', now()) + interval '8783 h',
             interval '1 hour') AS at
 """
 
@@ -122,6 +123,7 @@ async def measure(url: str, slots: int, searches: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
+    configure_logs("WARNING", "json")
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--slots", type=int, default=1_000_000)
     options.add_argument("--searches", type=int, default=300)
