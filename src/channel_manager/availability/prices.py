@@ -18,9 +18,8 @@ class ItemPrices:
         self._booked_on = booked_on
         inner = parts(item, Visit(booked_on, time.min), (), items)
         self._numbers = sorted({item.number, *(part.item.number for part in inner)})
-        self._rules = [
-            rule for number in (None, *self._numbers) for rule in items.price_rules.get(number, ())
-        ]
+        names = (*self._numbers, None)
+        self._rules = [rule for name in names for rule in items.price_rules.get(name, ())]
         self._known: dict[tuple[str | None, ...], Money] = {}
 
     def at(self, day: date, start: time) -> Money:

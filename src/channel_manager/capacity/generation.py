@@ -76,7 +76,7 @@ async def generate_slots(conn: AsyncConnection, company: CompanyInfo, now: datet
         {"id": str(company.company_id)},
     )
     today = local_time.today(company.zone, now)
-    changes = await _compare(conn, company, await _planned(conn, company, today), today)
+    changes = await _compare(conn, company, today)
     made = await _insert(conn, company, changes.missing)
     await _change(conn, company, changes)
     done = Generated(made, len(changes.differing), len(changes.unwanted))
@@ -97,40 +97,63 @@ async def generate_everywhere(database: Database, now: datetime) -> None:
             log.warning("time_slots_not_generated", company=company.name, reason=error.message)
 
 
-async def _planned(
-    conn: AsyncConnection, company: CompanyInfo, today: date
-) -> dict[SlotKey, PlannedSlot]:
+async def _compare(conn: AsyncConnection, company: CompanyInfo, today: date) -> _Changes:
+    # One admission after the other, to bound the memory; locked are only those that change, all
+    # at once and in order.
+    changes = _Changes([], {}, [])
+    admissions = await _admissions(conn, company)
+    for code in {*admissions, *await _codes_of_slots(conn, company, today)}:
+        planned = _planned(admissions.get(code), company, today)
+        await _compare_one(conn, company, code, planned, today, changes)
+    return changes
+
+
+async def _admissions(conn: AsyncConnection, company: CompanyInfo) -> dict[str, AnyRow]:
     rows = await conn.execute(
         select(Admission.code, Admission.schedule, Admission.horizon_days).where(
             Admission.company_id == company.company_id
         )
     )
-    return {
-        slot.key: slot
-        for row in rows
-        if row.schedule
-        for slot in planned_slots(
-            row.code,
-            ScheduleSection.model_validate(row.schedule),
-            company.zone,
-            today,
-            today + timedelta(days=row.horizon_days),
-        )
-    }
+    return {row.code: row for row in rows}
 
 
-async def _compare(
+async def _codes_of_slots(
+    conn: AsyncConnection, company: CompanyInfo, today: date
+) -> Sequence[str]:
+    found = await conn.execute(
+        select(TimeSlot.admission_code)
+        .where(TimeSlot.company_id == company.company_id, TimeSlot.local_date >= today)
+        .distinct()
+    )
+    return found.scalars().all()
+
+
+def _planned(
+    admission: AnyRow | None, company: CompanyInfo, today: date
+) -> dict[SlotKey, PlannedSlot]:
+    if admission is None or not admission.schedule:
+        return {}
+    section = ScheduleSection.model_validate(admission.schedule)
+    last = today + timedelta(days=admission.horizon_days)
+    slots = planned_slots(admission.code, section, company.zone, today, last)
+    return {slot.key: slot for slot in slots}
+
+
+async def _compare_one(
     conn: AsyncConnection,
     company: CompanyInfo,
+    code: str,
     planned: dict[SlotKey, PlannedSlot],
     today: date,
-) -> _Changes:
+    changes: _Changes,
+) -> None:
     rows = await conn.execute(
         select(TimeSlot.__table__).where(
-            TimeSlot.company_id == company.company_id, TimeSlot.local_date >= today
+            TimeSlot.company_id == company.company_id,
+            TimeSlot.admission_code == code,
+            TimeSlot.local_date >= today,
         )
     )
-    changes = _Changes([], {}, [])
     for row in rows:
         same = row.local_date if row.whole_day else row.starts_at
         wanted = planned.pop((row.admission_code, row.whole_day, same), None)
@@ -140,7 +163,6 @@ async def _compare(
         elif _differs(row, wanted):
             changes.differing[row.slot_id] = (row, wanted)
     changes.missing.extend(planned.values())
-    return changes
 
 
 def _differs(row: AnyRow, wanted: PlannedSlot) -> bool:

@@ -145,7 +145,7 @@ def audit(
     if done.differences:
         Console().print(_differences(found, done.differences))
     count = len(done.differences) or "no"
-    typer.echo(f"{found.name}: {done.slots} time slots, {count} differences.")
+    typer.echo(f"{found.name}: {done.slots:,} time slots, {count} differences.")
     if done.differences:
         raise typer.Exit(1)
 

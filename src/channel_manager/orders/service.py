@@ -93,6 +93,8 @@ async def replace_order(
     await issuance.void(conn, order.company_id, order.order_id)
     replaced = await _resubmit(conn, order, _header(checked))
     submission = submission_of(replaced)
+    await _write_lines(conn, submission, checked.lines)
+    # After the references: whoever has locked slots never waits for a reference.
     await capacity.move(
         conn,
         submission_of(order).holder,
@@ -100,7 +102,6 @@ async def replace_order(
         access.company.zone,
         checked.wants,
     )
-    await _write_lines(conn, submission, checked.lines)
     await enqueue(conn, [_job(submission, sync=sync)])
     await record_change(conn, access, "order.replace", order, replaced)
     return replaced
