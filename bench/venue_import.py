@@ -27,7 +27,7 @@ VENUE = Path(__file__).parents[1] / "examples" / "harbour.yaml"
 
 def many_items(count: int) -> str:
     tours = "".join(
-        f'  - {{number: "T{n}", description: Tour {n}, translations: {{ENU: Tour {n}, DAN: Tur {n}}},'
+        f'  - {{number: "T{n}", description: Tour {n}, translations: {{DAN: Tur {n}}},'
         f" ticketType: BOAT, price: {{amount: {n % 500}.50, vatPercent: 19}}}}\n"
         for n in range(count)
     )
