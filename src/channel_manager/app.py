@@ -17,6 +17,8 @@ from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
 from channel_manager.db import Database
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
+from channel_manager.gate.api import router as gate_router
+from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.orders.api import router as orders_router
@@ -39,6 +41,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with database.transaction() as conn:
             app.state.page_secret = await installation_secret(conn, "page-keys")
+            app.state.gate_secret = await installation_secret(conn, "gate-tokens")
         yield
         await database.close()
 
@@ -52,11 +55,12 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     )
     app.state.database = database
     app.state.clock = clock
-    app.state.public_url = settings.public_url.rstrip("/")
+    app.state.public_url = settings.guest_url
     app.state.address_policy = AddressPolicy(development=settings.development)
     _add_error_handlers(app)
     _add_health(app, database)
-    for router in (orders_router, webhooks_router, manifests_router, catalog_router):
+    routers = (orders_router, webhooks_router, catalog_router, gate_router, gate_page_router)
+    for router in (*routers, manifests_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

@@ -157,7 +157,9 @@ def bulk_insert(
     fixed = fixed or {}
     table = cast("SQLTable", model.__table__)
     lists = [
-        func.unnest(bindparam(f"list_{name}", type_=ARRAY(table.c[name].type))) for name in columns
+        # One dimension, since a value of JSON may be a list itself.
+        func.unnest(bindparam(f"list_{name}", type_=ARRAY(table.c[name].type, dimensions=1)))
+        for name in columns
     ]
     rows = select(*lists, *(value for value in fixed.values()))
     return insert(model).from_select([*columns, *fixed], rows).on_conflict_do_nothing()

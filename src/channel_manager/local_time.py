@@ -1,51 +1,81 @@
-"""Venue-local dates and times (domain: Schedule). Pure; the server's own zone plays no part."""
+"""Venue-local time: dates and times as partners write them, and the instants they mean.
+
+The venue's zone alone decides; the zone of the server that runs this never does.
+"""
 
 import re
+from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache
+from importlib import resources
 from zoneinfo import ZoneInfo
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME = re.compile(r"\d{2}:\d{2}:\d{2}", re.ASCII)
+from dateutil.relativedelta import relativedelta
+
+# [0-9], since \d and int() take every script's digits.
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})")
 
 
 class SkippedTime(ValueError):
-    """A local time that the clock skips that day; the message names the gap."""
+    """A local time that does not exist that day, because the clock is put forward over it.
+
+    `resumes` is the instant (UTC) at which the clock jumps.
+    """
+
+    def __init__(self, message: str, resumes: datetime) -> None:
+        super().__init__(message)
+        self.resumes = resumes
 
 
 def parse_date(text: str) -> date:
-    """A date written exactly `YYYY-MM-DD`. Errors: `ValueError` with the remedy."""
+    """The date that `text` writes as exactly YYYY-MM-DD. Errors: `ValueError` with the remedy."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueError("must be a date of the form YYYY-MM-DD, such as 2027-06-01")
     try:
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
+        year, month, day = (int(part) for part in found.groups())
+        return date(year, month, day)
     except ValueError:
-        raise ValueError(f"{text} is not a day of the calendar") from None
-    raise ValueError("must be a date of the form YYYY-MM-DD")
+        raise ValueError(f"{text} is not in the calendar; give a date that exists") from None
 
 
 def parse_time(text: str) -> time:
-    """A time written exactly `HH:mm:ss`, 00 to 23 hours. Errors: `ValueError` with the remedy."""
+    """The time that `text` writes as exactly HH:mm:ss. Errors: `ValueError` with the remedy."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError("must be a time of the form HH:mm:ss, such as 14:00:00")
     try:
-        if _TIME.fullmatch(text):
-            return time.fromisoformat(text)
+        hour, minute, second = (int(part) for part in found.groups())
+        return time(hour, minute, second)
     except ValueError:
-        raise ValueError(f"{text} is not a time of day, 00:00:00 to 23:59:59") from None
-    raise ValueError("must be a time of the form HH:mm:ss")
+        raise ValueError(f"{text} is no time of day; give one in 00:00:00 to 23:59:59") from None
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone that IANA calls `name`. Errors: `ValueError`, without the name in it.
+
+    Only the published names: `localtime` and the like mean another zone on every server.
+    """
+    if name not in _names():
+        raise ValueError("is not an IANA time zone, such as Europe/Copenhagen")
+    return ZoneInfo(name)
 
 
 def to_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) of a local time; the first one where the clock repeats it.
+    """The instant (UTC) at which the clock in `zone` shows `day` and `at`.
 
-    Errors: `SkippedTime` where the clock skips it.
+    A time that the clock repeats means the first (domain: Schedule).
+    Errors: `SkippedTime` where the clock never shows it; `ValueError` at the calendar's two ends.
     """
-    local = datetime.combine(day, at, zone)
-    instant = local.astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-        before, after = _gap(local)
-        raise SkippedTime(
-            f"{at} does not exist on {day} in {zone.key}:"
-            f" the clock goes from {before:%H:%M} to {after:%H:%M}"
-        )
+    local = datetime.combine(day, at.replace(fold=0), zone)
+    try:
+        instant = local.astimezone(UTC)
+        exists = instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    except OverflowError:
+        raise ValueError(f"{day} is out of range; give a date nearer to today") from None
+    if not exists:
+        raise _skipped(local)
     return instant
 
 
@@ -54,51 +84,59 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
-def _gap(local: datetime) -> tuple[datetime, datetime]:
-    # In a gap, fold 0 reads the clock as it was before, fold 1 as it is after.
-    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
-    if before is None or after is None:
-        raise ValueError("a local time has a zone")
-    jump = before - after if before > after else after - before
-    return _gap_start(local, jump)
-
-
-def _gap_start(local: datetime, jump: timedelta) -> tuple[datetime, datetime]:
-    zone = local.tzinfo
-    naive = local.replace(tzinfo=None, second=0, microsecond=0)
-    while datetime_exists(naive - timedelta(minutes=1), zone) is False:
-        naive -= timedelta(minutes=1)
-    return naive, naive + jump
-
-
-def datetime_exists(naive: datetime, zone: object) -> bool:
-    """Whether the clock ever shows this local time."""
-    aware = naive.replace(tzinfo=zone)  # type: ignore[arg-type]
-    return aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == naive  # type: ignore[arg-type]
-
-
 def today(zone: ZoneInfo, now: datetime) -> date:
-    """The date at the venue."""
-    return now.astimezone(zone).date()
+    """The date in `zone` at the instant `now`."""
+    return _local(now, zone).date()
 
 
 def years_ahead(day: date, years: int) -> date:
-    """The same day some years on; 29 February becomes 28 February where there is none."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, day=28)
+    """The same day `years` later; from 29 February, 28 February where there is no 29th."""
+    return day + relativedelta(years=years)
 
 
 def with_offset(instant: datetime, zone: ZoneInfo) -> str:
-    """ISO 8601, venue-local, with the offset of that instant."""
-    return instant.astimezone(zone).isoformat(timespec="seconds")
+    """The instant as ISO 8601 in local time with its offset: 2027-06-01T14:00:00+02:00."""
+    return _local(instant, zone).isoformat(timespec="seconds")
 
 
-@lru_cache(maxsize=1024)
-def zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name. Errors: `ValueError` with the remedy."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError):
-        raise ValueError(f"{name} is not an IANA time zone, such as Europe/Copenhagen") from None
+@cache
+def _names() -> frozenset[str]:
+    listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8")
+    return frozenset(listed.split()) - {"Factory"}  # it stands for a zone not yet chosen
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> datetime:
+    if instant.tzinfo is None:
+        # Python would take it for the server's own time.
+        raise ValueError(f"{instant} names no time zone; an instant needs one")
+    return instant.astimezone(zone)
+
+
+def _skipped(local: datetime) -> SkippedTime:
+    """The gap that `local` lies in: read with the offset before it, and with the one after it,
+    `local` is past the jump and short of it, so that the jump lies between the two.
+    """
+    zone, after = local.tzinfo, local.replace(fold=1).utcoffset()
+    early = local.replace(fold=1).astimezone(UTC)
+    late = local.astimezone(UTC)
+    seconds = range(int((late - early).total_seconds()))
+    jump = early + timedelta(
+        seconds=bisect_left(
+            seconds,
+            True,
+            key=lambda s: (early + timedelta(seconds=s)).astimezone(zone).utcoffset() == after,
+        )
+    )
+    resumes = jump.astimezone(zone).replace(tzinfo=None)
+    stops = resumes - (late - early)
+    return SkippedTime(
+        f"{local.time()} does not exist on {local.date()} in {zone}:"
+        f" the clock goes from {_reading(stops, local)} to {_reading(resumes, local)}",
+        jump,
+    )
+
+
+def _reading(clock: datetime, on: datetime) -> str:
+    """What the clock shows, as short as it can be said: 02:00."""
+    shown = f"{clock:%H:%M:%S}".removesuffix(":00")
+    return shown if clock.date() == on.date() else f"{clock.date()} {shown}"

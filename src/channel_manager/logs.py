@@ -8,6 +8,8 @@ import structlog
 
 def configure_logs(level: str, form: str) -> None:
     """Send all logs, our own and the libraries', to standard error in one form."""
+    if form == "auto":
+        form = "console" if sys.stderr.isatty() else "json"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DEFAULT_URL = "http://localhost:8000"
+
 
 class Settings(BaseSettings):
     """How this process runs. What a venue sells is not here but in the venue file."""
@@ -21,9 +23,10 @@ class Settings(BaseSettings):
         default=Path("~/.channel-manager"),
         description="Where the embedded database keeps its data.",
     )
-    public_url: str = Field(
-        default="http://localhost:8000",
-        description="The address guests reach this service by; manifestUrl starts with it.",
+    public_url: str | None = Field(
+        default=None,
+        description="The address guests reach this service by; manifestUrl starts with it."
+        " `serve` takes its own address where there is none.",
     )
     development: bool = Field(
         default=False,
@@ -40,8 +43,17 @@ class Settings(BaseSettings):
         description="A job whose worker has been silent for this long goes to another worker.",
     )
     log_level: str = "INFO"
-    log_format: str = Field(default="json", pattern="^(json|console)$")
+    log_format: str = Field(
+        default="auto",
+        pattern="^(auto|json|console)$",
+        description="auto: for people at a terminal, JSON everywhere else.",
+    )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
+
+    @property
+    def guest_url(self) -> str:
+        """What manifestUrl starts with."""
+        return (self.public_url or DEFAULT_URL).rstrip("/")
 
     @property
     def home_path(self) -> Path:

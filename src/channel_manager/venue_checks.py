@@ -6,7 +6,10 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from channel_manager import local_time
+from channel_manager.capacity.venue import ItemAdmissionSection, admission_contradictions
 from channel_manager.catalog.prices import check_amount
+from channel_manager.clock import system_clock
 from channel_manager.issuance.numbers import NumberPattern, too_few, too_small
 from channel_manager.venue_sections import (
     CompanySection,
@@ -46,6 +49,17 @@ def contradictions(venue: "VenueFile") -> Found:
     yield from _items(venue)
     yield from _rules(venue)
     yield from _amounts(venue)
+    yield from _admissions(venue)
+
+
+def _admissions(venue: "VenueFile") -> Found:
+    uses: list[tuple[Place, ItemAdmissionSection]] = [
+        (("items", index, "admissions", place), use)
+        for index, item in enumerate(venue.items)
+        for place, use in enumerate(item.admissions)
+    ]
+    today = local_time.today(local_time.zone(venue.company.time_zone), system_clock())
+    yield from admission_contradictions(venue.admissions, uses, today)
 
 
 def _repeats(section: str, codes: Iterable[Any]) -> Found:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from channel_manager.capacity.venue import AdmissionSection
 from channel_manager.venue_checks import contradictions
 from channel_manager.venue_sections import (
     CompanySection,
@@ -35,6 +36,8 @@ class VenueFile(Section):
     """Who sells."""
     partners: list[PartnerSection] = []
     """Who sells for it."""
+    admissions: list[AdmissionSection] = []
+    """The places that items admit to, with their time slots and capacity."""
     stores: list[StoreSection] = []
     """The lists of items that partners may be shown."""
     ticket_types: list[TicketTypeSection] = []

@@ -9,7 +9,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.capacity.generation import generate_slots
+from channel_manager.clock import system_clock
 from channel_manager.companies.models import Company
+from channel_manager.companies.service import find_company
 from channel_manager.db import new_id
 from channel_manager.venue_difference import Difference, differences
 from channel_manager.venue_export import find_venue_company, read_venue
@@ -60,6 +63,10 @@ async def import_venue(
     found = differences(old, venue)
     company_id = await _write_company(conn, company_id, venue, changed=bool(found))
     await _write_lists(conn, company_id, venue, found, progress)
+    company = await find_company(conn, company_id)
+    if company is not None:
+        # Last, since it locks slots that orders wait for.
+        await generate_slots(conn, company, system_clock())
     return Imported(company_id, len(venue.partners), len(venue.items), found)
 
 

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from channel_manager.capacity.models import Admission
+from channel_manager.capacity.venue import AdmissionSection, ScheduleSection
 from channel_manager.catalog.models import CouponType, Item, PriceRule, Store, TicketType
 from channel_manager.db import Table
 from channel_manager.partners.models import Partner
@@ -73,6 +75,19 @@ def _partner(row: Row) -> Values:
     return _same(PartnerSection, row) | {"id": row["partner_id"], "design": design}
 
 
+def _admission_row(admission: AdmissionSection) -> Values:
+    schedule = set(ScheduleSection.model_fields)
+    values = admission.model_dump(exclude=schedule)
+    return {**values, "schedule": admission.stored_schedule()}
+
+
+def _admission(row: Row) -> Values:
+    schedule = ScheduleSection.model_validate(row["schedule"])
+    return _same(AdmissionSection, row) | {
+        name: getattr(schedule, name) for name in ScheduleSection.model_fields
+    }
+
+
 def _store_row(store: StoreSection) -> Values:
     return store.model_dump()
 
@@ -117,6 +132,7 @@ def _item_row(item: ItemSection) -> Values:
         "ticket_type": item.ticket_type,
         "coupon_type": item.coupon_type,
         "components": _component_rows(item),
+        "admissions": [{"admission": use.code, "slots": use.slots} for use in item.admissions],
         "stores": item.stores,
     }
 
@@ -136,7 +152,8 @@ def _component_rows(item: ItemSection) -> list[Values]:
 
 
 def _item(row: Row) -> Values:
-    values = _same(ItemSection, row) | {"number": row["item_number"]}
+    admissions = [{"code": use["admission"], "slots": use["slots"]} for use in row["admissions"]]
+    values = _same(ItemSection, row) | {"number": row["item_number"], "admissions": admissions}
     amount, includes_vat = row["unit_price"], row["price_includes_vat"]
     price = None if amount is None else {"amount": _decimal(amount), "includes_vat": includes_vat}
     if row["kind"] == "package":
@@ -172,6 +189,7 @@ def _rule(row: Row) -> Values:
 
 KEPT: Sequence[Kept] = (
     Kept("partners", "id", "partner_id", PartnerSection, Partner, _partner_row, _partner, False),
+    Kept("admissions", "code", "code", AdmissionSection, Admission, _admission_row, _admission),
     Kept("stores", "code", "code", StoreSection, Store, _store_row, _store),
     Kept("ticket_types", "code", "code", TicketTypeSection, TicketType, _ticket_row, _ticket),
     Kept("coupon_types", "code", "code", CouponTypeSection, CouponType, _coupon_row, _coupon),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from channel_manager.capacity.venue import ItemAdmissionSection
 from channel_manager.catalog.prices import Action, PriceChange, PriceRule, weekday_numbers
 from channel_manager.venue_types import (
     Amount,
@@ -230,6 +231,8 @@ class ItemSection(Section):
     """The contents, for a package."""
     price: PriceSection | None = None
     """What a ticket or coupon costs."""
+    admissions: list[ItemAdmissionSection] = []
+    """The places that it admits to; none where this is left out."""
     sellable: bool = True
     """False: sold only as part of packages."""
     stores: list[Code] = []

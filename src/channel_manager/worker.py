@@ -13,6 +13,7 @@ from pgqueuer.models import Job as QueuedJob
 
 from channel_manager.db import Database, plain_url
 from channel_manager.jobs import JobName
+from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
@@ -32,6 +33,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     database = Database(url, pool_size=settings.worker_concurrency + 4)
     outbound = Outbound()
     sweeper = asyncio.create_task(_sweep(database, settings))
+    capacity = asyncio.create_task(keep_capacity(database))
     try:
         while not stop.is_set():
             try:
@@ -42,6 +44,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
                     await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
     finally:
         sweeper.cancel()
+        capacity.cancel()
         await outbound.aclose()
         await database.close()
     log.info("worker_stopped")

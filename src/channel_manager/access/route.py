@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from channel_manager.access.permissions import Permission
 from channel_manager.access.service import Access, authenticate, read_key
 from channel_manager.db import Database
-from channel_manager.errors import UnsupportedMediaType
+from channel_manager.errors import InvalidInput, UnsupportedMediaType
 from channel_manager.strict_json import loads
 
 COMPANY_PREFIX = "/{tenant}/{environment}/{company}"
@@ -54,7 +55,12 @@ class StrictRequest(Request):
 
     async def parse(self) -> None:
         """Read and check the body. Errors: `InvalidInput` naming the place."""
-        self._strict = loads(await self.body())
+        try:
+            body = await self.body()
+        except ClientDisconnect:
+            # Nobody reads the reply; it is only not to be taken for a fault of ours.
+            raise InvalidInput("The connection was closed before the body was whole.") from None
+        self._strict = loads(body)
 
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         """The parsed body."""
@@ -77,8 +83,8 @@ def database_of(request: Request) -> Database:
     return database
 
 
-def current_access(request: Request) -> Access:
-    """Who is calling."""
+async def current_access(request: Request) -> Access:
+    """Who is calling. Async, as are all dependencies: others cost a thread's hand-over."""
     access: Access = request.state.access
     return access
 
@@ -86,7 +92,7 @@ def current_access(request: Request) -> Access:
 CurrentAccess = Annotated[Access, Depends(current_access)]
 
 
-def described_address(
+async def described_address(
     tenant: Annotated[str, Path(description="The tenant's UUID.")],
     environment: Annotated[str, Path(description="The environment, such as production.")],
     company: Annotated[str, Path(description="The company's name, percent-encoded once or twice.")],

@@ -3,8 +3,8 @@ import sys
 import typer
 from rich.console import Console
 
+from channel_manager.cli import capacity, keys, orders, serving, venue
 from channel_manager.cli import demo as demo_command
-from channel_manager.cli import keys, orders, serving, venue
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.db import Database
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="key")
 app.add_typer(orders.app, name="order")
+app.add_typer(capacity.app, name="capacity")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)

@@ -47,7 +47,10 @@ def list_(
 
     with the_database() as url:
         rows = run(url, work)
-    table = Table("order", "received (UTC)", "status", "reference", "message")
+    table = Table()
+    table.add_column("order", no_wrap=True)
+    for name in ("received (UTC)", "status", "reference", "message"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(
             str(row.order_id),
@@ -67,7 +70,7 @@ def show(order_id: OrderId, company: Company = None) -> None:
         async with database.transaction() as conn:
             access = await _operator(conn, company)
             view = await view_order_in_scope(conn, access, order_id)
-        return dumps(full(view, settings().public_url))
+        return dumps(full(view, settings().guest_url))
 
     with the_database() as url:
         Console().print_json(run(url, work).decode())

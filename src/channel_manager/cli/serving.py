@@ -17,6 +17,7 @@ from channel_manager.supervisor import run as supervise
 from channel_manager.worker import run_worker, stop_on_signal
 
 URL_VARIABLE = "CHANNEL_MANAGER_DATABASE_URL"
+PUBLIC_VARIABLE = "CHANNEL_MANAGER_PUBLIC_URL"
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="The port to listen on.")]
 
@@ -36,8 +37,10 @@ def serve(
         run(url, upgrade)
         with listen(host, port) as listener:
             os.set_inheritable(listener.fileno(), True)
+            address = f"http://{host}:{listener.getsockname()[1]}"
             os.environ[URL_VARIABLE] = url
-            typer.echo(f"Serving on http://{host}:{listener.getsockname()[1]}", err=True)
+            os.environ.setdefault(PUBLIC_VARIABLE, address)
+            typer.echo(f"Serving on {address}", err=True)
             children = [
                 *(_child(f"api-{i}", "api", listener) for i in range(apis)),
                 *(_child(f"worker-{i}", "worker", None) for i in range(workers)),

@@ -44,6 +44,18 @@ class LineToIssue:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One visit that a wallet of a line is good for."""
+
+    item: ItemInfo
+    visit: Visit
+    # How a package changes the item's price.
+    setting: PriceChange | None = None
+    # The entry of `componentSchedule` that says when, where one does.
+    scheduled: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AssetPlan:
     """One ticket or coupon of a wallet, before it has a number."""
 
@@ -78,41 +90,55 @@ def contents(
     return [AssetPlan(line.item, line.visit, admits, price.times(admits), line.description)]
 
 
+def parts(
+    item: ItemInfo, visit: Visit, schedule: Sequence[ScheduledComponent], items: Catalogue
+) -> Iterator[Part]:
+    """The visits that one wallet of an item is good for: one, or a package's components'."""
+    if not item.is_package:
+        yield Part(item, visit)
+        return
+    # Scheduled instances of a component are the first of it, in the order they came.
+    scheduled: dict[str, list[tuple[Visit, int | None]]] = defaultdict(list)
+    for position, entry in enumerate(schedule):
+        scheduled[entry.item_number].append((entry.visit, position))
+    for component in item.components:
+        inner = items.items[component.item_number]
+        for _ in range(component.quantity):
+            waiting = scheduled[inner.number]
+            when, spot = waiting.pop(0) if waiting else (visit, None)
+            yield Part(inner, when, component.price, spot)
+    left = [number for number, visits in scheduled.items() if visits]
+    if left:
+        raise Refused(
+            f"Package {item.number} no longer holds {left[0]} as often as the order schedules it;"
+            " replace the order."
+        )
+
+
 def _package(
     line: LineToIssue, items: Catalogue, booked_on: date, company_language: str
 ) -> list[AssetPlan]:
-    parts = list(_parts(line, items))
+    inner = list(parts(line.item, line.visit, line.component_schedule, items))
     own = None
     if line.item.price is not None:
         own = items.stated_price(line.item, line.visit.day, line.visit.at, booked_on)
     prices = package_prices(
         [
-            ComponentPrice(items.stated_price(item, visit.day, visit.at, booked_on), setting)
-            for item, visit, setting in parts
+            ComponentPrice(
+                items.stated_price(part.item, part.visit.day, part.visit.at, booked_on),
+                part.setting,
+            )
+            for part in inner
         ],
         own,
     )
     return [
-        AssetPlan(item, visit, 1, price, item.describe(line.language, company_language))
-        for (item, visit, _), price in zip(parts, prices, strict=True)
-    ]
-
-
-def _parts(
-    line: LineToIssue, items: Catalogue
-) -> Iterator[tuple[ItemInfo, Visit, PriceChange | None]]:
-    # Scheduled instances of a component are the first of it, in the order they came.
-    scheduled = defaultdict(list)
-    for entry in line.component_schedule:
-        scheduled[entry.item_number].append(entry.visit)
-    for component in line.item.components:
-        item = items.items[component.item_number]
-        for _ in range(component.quantity):
-            waiting = scheduled[item.number]
-            yield item, waiting.pop(0) if waiting else line.visit, component.price
-    left = [number for number, visits in scheduled.items() if visits]
-    if left:
-        raise Refused(
-            f"Package {line.item.number} no longer holds {left[0]} as often as the order schedules"
-            " it; replace the order."
+        AssetPlan(
+            part.item,
+            part.visit,
+            1,
+            price,
+            part.item.describe(line.language, company_language),
         )
+        for part, price in zip(inner, prices, strict=True)
+    ]

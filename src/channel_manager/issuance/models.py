@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Numeric, func
+from sqlalchemy import CheckConstraint, Index, Numeric, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table, new_id
@@ -36,6 +36,12 @@ class Wallet(Table):
     __table_args__ = (
         Index("uq_wallets_reference", "company_id", "reference_number", unique=True),
         Index("ix_wallets_order", "company_id", "order_id"),
+        Index(
+            "ix_wallets_external",
+            "company_id",
+            "external_reference",
+            postgresql_where=text("external_reference <> ''"),
+        ),
     )
 
 
@@ -64,6 +70,8 @@ class Asset(Table):
     description: Mapped[str]
     # How many guests a ticket lets in: 1, or the line's quantity on a group ticket.
     admits: Mapped[int]
+    # The places it lets in, for the gate: {"admission", "slotId": the slot taken, or None}.
+    admits_to: Mapped[list[dict[str, Any]] | None]
     price_excl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     price_incl_vat: Mapped[Decimal] = mapped_column(Numeric(18, 4))
     # From when to before when it may be used; midnights at the venue.
@@ -73,6 +81,11 @@ class Asset(Table):
     # `gives` and `uses`.
     terms: Mapped[dict[str, Any] | None]
     valid_at: Mapped[datetime | None]
+    # How many guests the gate has let in, in all and on the venue-local day of the last entry.
+    admitted: Mapped[int] = mapped_column(default=0, server_default="0")
+    admitted_that_day: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_admitted_at: Mapped[datetime | None]
+    last_admission: Mapped[str] = mapped_column(default="", server_default="")
     voided_at: Mapped[datetime | None]
 
     __table_args__ = (

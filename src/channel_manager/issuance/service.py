@@ -3,7 +3,7 @@
 Knows lines, not orders: an order's status is the business of `orders`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from channel_manager import local_time
+from channel_manager.capacity.wants import Moment, moment
 from channel_manager.catalog.prices import total
 from channel_manager.catalog.service import Catalogue
 from channel_manager.companies.service import CompanyInfo
@@ -42,6 +43,8 @@ class Minting:
     paid: bool
     # The venue-local day of the order, for prices by days booked ahead.
     booked_on: date
+    # The time slots that the order takes.
+    slots: Mapping[Moment, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,23 @@ async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> N
         )
         .values(valid_at=func.now())
     )
+
+
+async def lock_admitted(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> int:
+    """How many guests the gate has let in on this order.
+
+    Locks its tickets, so that until the transaction ends the gate waits; whichever of a cancel and
+    an admission comes first, the other finds it.
+    """
+    rows = await conn.execute(
+        select(Asset.admitted)
+        .where(
+            Asset.company_id == company_id, Asset.order_id == order_id, Asset.voided_at.is_(None)
+        )
+        .order_by(Asset.row_id)
+        .with_for_update()
+    )
+    return sum(rows.scalars())
 
 
 async def claim_references(
@@ -203,9 +223,21 @@ def _asset_row(
         ),
         "terms": plan.item.terms,
         "admits": plan.admits,
+        "admits_to": _admits_to(minting, plan),
         "price_excl_vat": plan.price.excl_vat,
         "price_incl_vat": plan.price.incl_vat,
     }
+
+
+def _admits_to(minting: Minting, plan: AssetPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "admission": admission["admission"],
+            "slotId": str(minting.slots[wanted]) if wanted else None,
+        }
+        for admission in plan.item.admissions
+        for wanted in [moment(admission, plan.visit.day, plan.visit.at)]
+    ]
 
 
 _WALLET_COLUMNS = (
@@ -239,6 +271,7 @@ _ASSET_COLUMNS = (
     "valid_until",
     "terms",
     "admits",
+    "admits_to",
     "price_excl_vat",
     "price_incl_vat",
 )

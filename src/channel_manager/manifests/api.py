@@ -1,18 +1,85 @@
-"""The guest's page (domain: Manifest). Its address is its key; there is no other."""
+"""The guest's page, and the same as PDF, calendar file and JSON (domain: Manifest).
 
-from fastapi import APIRouter, Request
+The manifest id in the address is the guest's key; there is no other.
+"""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from channel_manager.access.route import database_of
-from channel_manager.manifests.page import page_headers, render_page
+from channel_manager.manifests.as_json import manifest_as_json
+from channel_manager.manifests.calendar import render_calendar
+from channel_manager.manifests.page import Links, page_headers, render_page
+from channel_manager.manifests.pdf import render_pdf
 from channel_manager.manifests.service import find_manifest
+from channel_manager.manifests.view import ManifestView
+from channel_manager.responses import documented, json_reply
 
-router = APIRouter(prefix="/wallets", tags=["Guests"])
+router = APIRouter(prefix="/wallets/manifest", tags=["Guests"])
+ManifestId = Annotated[str, Query(description="The id in manifestUrl.", max_length=100)]
+# Whoever has the address may read it, so nobody in between keeps it or tells of it.
+PRIVATE = {
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
 
 
-@router.get("/manifest", response_class=HTMLResponse, operation_id="getManifestPage")
-async def manifest_page(request: Request, mid: str = "") -> HTMLResponse:
+@router.get(
+    "",
+    response_class=HTMLResponse,
+    operation_id="getManifestPage",
+    responses=documented(400),
+)
+async def manifest_page(request: Request, mid: ManifestId = "") -> HTMLResponse:
     """The page of an order, or of one wallet: every ticket with its code."""
+    view = await _find(request, mid)
+    links = Links(
+        pdf=f"/wallets/manifest/pdf?mid={mid}",
+        calendar=f"/wallets/manifest/calendar?mid={mid}",
+        wallets={
+            wallet.wallet_page_id: f"/wallets/manifest?mid={wallet.wallet_page_id}"
+            for wallet in view.wallets
+            if len(view.wallets) > 1
+        },
+    )
+    return HTMLResponse(render_page(view, links=links), headers=page_headers(view))
+
+
+@router.get("/pdf", operation_id="getManifestPdf", responses=documented(400))
+async def manifest_pdf(
+    request: Request, mid: ManifestId = "", layout: Literal["ticket", "compact"] = "ticket"
+) -> Response:
+    """The same as PDF, A4: a page for each ticket, or compact."""
+    view = await _find(request, mid)
+    # Drawing takes up to a second for a large order; other requests go on meanwhile.
+    content = await asyncio.to_thread(render_pdf, view, layout=layout)
+    name = f'attachment; filename="{view.order_reference}.pdf"'
+    headers = PRIVATE | {"Content-Disposition": name}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.get("/calendar", operation_id="getManifestCalendar", responses=documented(400))
+async def manifest_calendar(request: Request, mid: ManifestId = "") -> Response:
+    """The visits as a calendar file."""
+    view = await _find(request, mid)
+    page = f"{request.app.state.public_url}/wallets/manifest?mid={mid}"
+    content = render_calendar(view, now=request.app.state.clock(), page_url=page)
+    name = f'attachment; filename="{view.order_reference}.ics"'
+    headers = PRIVATE | {"Content-Disposition": name}
+    return Response(content, media_type="text/calendar", headers=headers)
+
+
+@router.get("/json", operation_id="getManifestJson", responses=documented(400))
+async def manifest_json(request: Request, mid: ManifestId = "") -> Response:
+    """The same as JSON, for partners who draw their own."""
+    return json_reply(manifest_as_json(await _find(request, mid)), headers=PRIVATE)
+
+
+async def _find(request: Request, mid: str) -> ManifestView:
     async with database_of(request).transaction() as conn:
-        view = await find_manifest(conn, mid)
-    return HTMLResponse(render_page(view), headers=page_headers())
+        return await find_manifest(conn, mid, request.app.state.clock())

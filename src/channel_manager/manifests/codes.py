@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from itertools import groupby
+from typing import TYPE_CHECKING, cast
 
 import zxingcpp
 from PIL import Image
 
 from channel_manager.errors import InvalidInput, Problem
 from channel_manager.manifests.view import CodeFormat
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _FORMATS = {
     CodeFormat.QR: zxingcpp.BarcodeFormat.QRCode,
@@ -61,7 +65,8 @@ class Symbol:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
             f'width="{self.width}" height="{self.height}" shape-rendering="crispEdges">'
-            f'<path fill="#fff" d="M0 0h{self.width}v{self.height}H0z"/><path d="{self.path}"/></svg>'
+            f'<path fill="#fff" d="M0 0h{self.width}v{self.height}H0z"/>'
+            f'<path d="{self.path}"/></svg>'
         )
 
     def image(self, scale: int = 8) -> Image.Image:
@@ -97,8 +102,14 @@ def symbol(number: str, code_format: CodeFormat) -> Symbol:
 
 
 def _rows(barcode: zxingcpp.Barcode) -> tuple[tuple[bool, ...], ...]:
-    pixels = memoryview(barcode.to_image(scale=1, add_quiet_zones=False)).tolist()
-    return tuple(tuple(value == 0 for value in row) for row in pixels)
+    picture = barcode.to_image(scale=1, add_quiet_zones=False)
+    _, width = picture.shape
+    # zxing-cpp types its images as such and not as the buffers that they are.
+    pixels = bytes(cast("Buffer", picture))
+    return tuple(
+        tuple(value == 0 for value in pixels[start : start + width])
+        for start in range(0, len(pixels), width)
+    )
 
 
 def _runs(row: tuple[bool, ...], x: int, y: int, height: int) -> str:

@@ -1,38 +1,120 @@
-"""The guest's page as HTML."""
+"""The guest's page: HTML that needs no script and fetches nothing from anybody."""
 
-from jinja2 import Environment, PackageLoader, select_autoescape
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from channel_manager.languages import to_bcp47
-from channel_manager.manifests.codes import symbol
-from channel_manager.manifests.view import CodeFormat, ManifestView
+from channel_manager.manifests import colour
+from channel_manager.manifests.codes import Symbol
+from channel_manager.manifests.presentation import present
+from channel_manager.manifests.view import Logo, ManifestView, VenueView
 
-_templates = Environment(
-    loader=PackageLoader("channel_manager.manifests"),
-    autoescape=select_autoescape(default=True, default_for_string=True),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+TEMPLATES = Path(__file__).parent / "templates"
+
+_PICTURES = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"}
 
 
-def render_page(view: ManifestView) -> str:
-    """The page of an order, or of one wallet of it."""
-    return _templates.get_template("manifest.html").render(
-        view=view, language=to_bcp47(view.language), draw_code=draw_code
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses that the page leads to; what is empty is not offered.
+
+    `wallets` has the address of a guest's own page by its `wallet_page_id`.
+    """
+
+    pdf: str = ""
+    calendar: str = ""
+    wallets: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_page(view: ManifestView, *, links: Links | None = None) -> str:
+    """The page, whole. Send it with the headers that `page_headers` gives for the same view."""
+    return (
+        _environment()
+        .get_template("manifest.html")
+        .render(
+            page=present(view),
+            links=links or Links(),
+            styles=_styles(view.venue),
+            accent=colour.accents(view.venue.colour)[0],
+            logo=_logo(view.venue.logo),
+        )
     )
 
 
-def draw_code(number: str, code_format: CodeFormat) -> Markup:
-    """The code as SVG; our own drawing, so it goes into the page as it is."""
-    return Markup(symbol(number, code_format).svg())  # noqa: S704 - drawn by us from a checked number
+def page_headers(view: ManifestView | None = None) -> dict[str, str]:
+    """What the browser is told: run no script, load nothing, tell nobody the address.
 
-
-def page_headers() -> dict[str, str]:
-    """Nothing from elsewhere, no script, in no index, and the address told to nobody."""
+    The policy allows the page's style sheets by their hashes. The venue's colour is one of them,
+    so that without the view the page comes in the default colour.
+    """
+    styles = " ".join(_hash(style) for style in _styles(view.venue if view else None))
     return {
-        "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": "; ".join(
+            (
+                "default-src 'none'",
+                f"style-src {styles}",
+                "img-src data:",
+                "base-uri 'none'",
+                "form-action 'none'",
+                "frame-ancestors 'none'",
+            )
+        ),
         "Referrer-Policy": "no-referrer",
-        "X-Robots-Tag": "noindex",
+        "X-Robots-Tag": "noindex, nofollow",
         "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-store",
+        "Cache-Control": "private, no-cache",
     }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["picture"] = _picture
+    return environment
+
+
+def _styles(venue: VenueView | None) -> tuple[Markup, ...]:
+    """The page's own style sheet, and the venue's colour where it has one."""
+    own = Markup(_style_sheet())  # noqa: S704 - a file of ours
+    if venue is None or venue.colour is None:
+        return (own,)
+    light, dark = colour.accents(venue.colour)
+    # Only `#rrggbb` comes out of `accents`, whatever went in.
+    return own, Markup(":root{{--venue-light:{};--venue-dark:{}}}").format(light, dark)
+
+
+@cache
+def _style_sheet() -> str:
+    text = (TEMPLATES / "manifest.css").read_text(encoding="utf-8")
+    return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def _hash(style: str) -> str:
+    return f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+
+
+def _picture(symbol: Symbol) -> str:
+    """As an image and not inline: browsers that darken pages by force leave images alone."""
+    return _data(symbol.svg().encode(), "image/svg+xml")
+
+
+def _logo(logo: Logo | None) -> str:
+    return _data(logo.content, logo.mime) if logo and logo.mime in _PICTURES else ""
+
+
+def _data(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{b64encode(content).decode()}"

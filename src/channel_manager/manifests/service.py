@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,11 +28,11 @@ from channel_manager.partners.models import Partner
 from channel_manager.schemas import parse_uuid
 
 
-async def find_manifest(conn: AsyncConnection, mid: str) -> ManifestView:
+async def find_manifest(conn: AsyncConnection, mid: str, now: datetime) -> ManifestView:
     """What the page behind `mid` shows: a whole order, or one wallet of it.
 
     The id itself is the guest's key: it can't be guessed. Errors: `NotFound`, also for a Draft,
-    which has no page yet.
+    which has no page yet. What is used, expired or not valid yet is told as of `now`.
     """
     try:
         wanted = parse_uuid(mid)
@@ -39,7 +40,7 @@ async def find_manifest(conn: AsyncConnection, mid: str) -> ManifestView:
         raise _no_such_manifest() from None
     order = await _find_order(conn, Order.manifest_id == wanted)
     if order is not None:
-        return _view(order, await _wallets(conn, order), await _assets(conn, order))
+        return _view(order, await _wallets(conn, order), await _assets(conn, order), now)
     wallet = await _find_wallet(conn, wanted)
     order = await _find_order(
         conn, and_(Order.company_id == wallet.company_id, Order.order_id == wallet.order_id)
@@ -47,7 +48,7 @@ async def find_manifest(conn: AsyncConnection, mid: str) -> ManifestView:
     # A wallet of a submission that was replaced has no page any more.
     if order is None or order.submission != wallet.submission:
         raise _no_such_manifest()
-    return _view(order, [wallet], await _assets(conn, order))
+    return _view(order, [wallet], await _assets(conn, order), now)
 
 
 def _no_such_manifest() -> NotFound:
@@ -138,6 +139,9 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.admits,
             Asset.valid_from,
             Asset.valid_until,
+            Asset.terms,
+            Asset.admitted,
+            Asset.last_admitted_at,
             Asset.voided_at,
         )
         .where(
@@ -157,6 +161,7 @@ def _view(
     order: AnyRow,
     wallets: Sequence[AnyRow],
     assets: Mapping[UUID, Sequence[AnyRow]],
+    now: datetime,
 ) -> ManifestView:
     design = order.design
     code_format = CodeFormat(design.get("codeFormat", "qr"))
@@ -170,11 +175,13 @@ def _view(
             colour=design.get("colour"),
         ),
         language=order.sell_to_language or order.company_language,
-        wallets=tuple(_wallet(row, assets[row.wallet_id], code_format) for row in wallets),
+        wallets=tuple(_wallet(row, assets[row.wallet_id], code_format, now) for row in wallets),
     )
 
 
-def _wallet(row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat) -> WalletView:
+def _wallet(
+    row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat, now: datetime
+) -> WalletView:
     return WalletView(
         seq=row.seq_no,
         reference_number=row.reference_number,
@@ -184,11 +191,11 @@ def _wallet(row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat) -> W
         visit_date=row.visit_date,
         visit_time=row.visit_time,
         wallet_page_id=str(row.manifest_id),
-        assets=tuple(_asset(asset, code_format) for asset in assets),
+        assets=tuple(_asset(asset, code_format, now) for asset in assets),
     )
 
 
-def _asset(row: AnyRow, code_format: CodeFormat) -> AssetView:
+def _asset(row: AnyRow, code_format: CodeFormat, now: datetime) -> AssetView:
     return AssetView(
         kind=AssetKind(row.kind),
         reference_number=row.reference_number,
@@ -197,5 +204,20 @@ def _asset(row: AnyRow, code_format: CodeFormat) -> AssetView:
         valid_from=row.valid_from,
         valid_until=row.valid_until,
         code_format=code_format,
-        state=AssetState.VALID if row.voided_at is None else AssetState.CANCELLED,
+        state=_state(row, now),
+        used_at=row.last_admitted_at,
     )
+
+
+def _state(row: AnyRow, now: datetime) -> AssetState:
+    # In the gate's order: cancelled outranks used.
+    once = (row.terms or {}).get("entries", "single") == "single"
+    if row.voided_at is not None:
+        return AssetState.CANCELLED
+    if once and row.admitted >= row.admits:
+        return AssetState.USED
+    if row.valid_until is not None and now >= row.valid_until:
+        return AssetState.EXPIRED
+    if row.valid_from is not None and now < row.valid_from:
+        return AssetState.NOT_VALID_YET
+    return AssetState.VALID

@@ -103,3 +103,8 @@ class ManifestView:
     venue: VenueView
     language: str
     wallets: tuple[WalletView, ...]
+
+    def state_of(self, asset: AssetView) -> AssetState:
+        """Its own state, unless the whole order is cancelled."""
+        cancelled = self.status is ManifestStatus.CANCELLED
+        return AssetState.CANCELLED if cancelled else asset.state

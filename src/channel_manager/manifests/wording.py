@@ -1,15 +1,15 @@
 """How things are said to a guest: words, dates and times in the order's language."""
 
-from datetime import date, datetime, time
-from functools import cache
+import datetime as dt
+from functools import lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, get_timezone_name
+from babel.dates import format_date, format_time, get_datetime_format, get_timezone_name
 
-from channel_manager.languages import babel_locale, to_bcp47
-from channel_manager.manifests.catalogues import spoken, translations
+from channel_manager.languages import babel_locale, is_known
+from channel_manager.manifests.catalogues import SOURCE_LANGUAGE, spoken, translations
 
 
 class Wording:
@@ -33,29 +33,32 @@ class Wording:
         """The message in the form that this language has for `%(count)s` of something."""
         return self._catalogue.ngettext(one, many, count) % {"count": count}
 
-    def date(self, day: date) -> str:
+    def date(self, day: dt.date) -> str:
         """A day with its weekday, in full."""
         return format_date(day, "full", self.locale)
 
-    def time(self, moment: time) -> str:
+    def time(self, moment: dt.time) -> str:
         """A time of day, to the minute."""
         return format_time(moment, "short", locale=self.locale)
 
-    def zone(self, day: date, moment: time | None, zone: str) -> str:
+    def zone(self, day: dt.date, moment: dt.time | None, zone: str) -> str:
         """What the venue's clock is called on that day: standard or summer time."""
-        local = datetime.combine(day, moment or time(12), ZoneInfo(zone))
+        local = dt.datetime.combine(day, moment or dt.time(12), ZoneInfo(zone))
         return get_timezone_name(local, "long", locale=self.locale)
 
-    def instant(self, moment: datetime, zone: str) -> str:
+    def instant(self, moment: dt.datetime, zone: str) -> str:
         """An instant by the venue's clock."""
-        return format_datetime(moment, "medium_short", ZoneInfo(zone), self.locale)
+        local = moment.astimezone(ZoneInfo(zone))
+        pattern = get_datetime_format("medium", locale=self.locale)
+        return str(pattern).format(self.time(local.time()), format_date(local, "long", self.locale))
 
 
-@cache
+# Clients choose the codes, so what is kept is bounded.
+@lru_cache(maxsize=256)
 def wording(language: str) -> Wording:
     """For the language of an order (`DAN`, `de-AT`, …); one without a catalogue reads English."""
-    wanted = babel_locale(language)
-    language = spoken(wanted.language)
-    if language == wanted.language:
-        return Wording(wanted, to_bcp47(code), translations(language))
-    return Wording(Locale(language), language, translations(language))
+    wanted = babel_locale(language) if is_known(language) else Locale(SOURCE_LANGUAGE)
+    shown = spoken(wanted.language)
+    if shown == wanted.language:
+        return Wording(wanted, str(wanted).replace("_", "-"), translations(shown))
+    return Wording(Locale(shown), shown, translations(shown))

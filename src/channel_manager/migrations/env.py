@@ -2,26 +2,10 @@
 
 from alembic import context
 
-from channel_manager import installation as _installation
-from channel_manager.access import models as _access
-from channel_manager.catalog import models as _catalog
-from channel_manager.companies import models as _companies
 from channel_manager.db import Table
-from channel_manager.issuance import models as _issuance
-from channel_manager.orders import models as _orders
-from channel_manager.partners import models as _partners
-from channel_manager.webhooks import models as _webhooks
+from channel_manager.migrations.models import ALL_MODELS
 
-ALL_MODELS = (
-    _access,
-    _installation,
-    _catalog,
-    _companies,
-    _issuance,
-    _orders,
-    _partners,
-    _webhooks,
-)
+assert ALL_MODELS  # noqa: S101 - the import is what fills the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -12,13 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.service import Access
+from channel_manager.capacity.service import slot_problems
+from channel_manager.capacity.wants import Want
 from channel_manager.catalog.service import Catalogue, ItemInfo, catalogue
 from channel_manager.db import AnyRow
 from channel_manager.errors import InvalidInput, Problem
+from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
+from channel_manager.orders.places import LINE_STEP, wants
 from channel_manager.orders.schemas import LineIn, OrderIn
 from channel_manager.partners.models import Partner
 
-LINE_STEP = 100_000
 YEARS_AHEAD = 3
 
 
@@ -62,14 +65,35 @@ class CheckedLine:
             for entry in wallet.componentSchedule
         ]
 
+    @property
+    def to_issue(self) -> LineToIssue:
+        """The line as issuance will see it."""
+        wallet = self.source.wallet
+        return LineToIssue(
+            line_no=self.line_no,
+            item=self.item,
+            quantity=self.source.quantity,
+            wallet_count=self.wallet_count,
+            visit=Visit(self.source.visitDate, self.source.visitTime),
+            language=self.sell_to_language,
+            description=self.description,
+            names=self.names,
+            external_references=self.external_references,
+            component_schedule=[
+                ScheduledComponent(entry.itemNumber, Visit(entry.visitDate, entry.visitTime))
+                for entry in (wallet and wallet.componentSchedule) or ()
+            ],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedOrder:
-    """An order that can be written."""
+    """An order that can be written, and the places that it wants."""
 
     body: OrderIn
     partner: AnyRow
     lines: list[CheckedLine]
+    wants: list[Want]
 
 
 async def check_order(
@@ -89,9 +113,12 @@ async def check_order(
         if not found:
             lines.append(_checked(line, index, body, items.items[line.itemNumber], access))
     problems += _repeated_references(body)
+    wanted = wants([line.to_issue for line in lines], items)
+    company = access.company
+    problems += await slot_problems(conn, company.company_id, company.zone, wanted)
     if problems or partner is None:
         raise InvalidInput.of(problems)
-    return CheckedOrder(body, partner, lines)
+    return CheckedOrder(body, partner, lines, wanted)
 
 
 async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> AnyRow | None:

@@ -40,6 +40,8 @@ class Order(Table):
     manifest_id: Mapped[UUID | None] = mapped_column(index=True)
     # Until when a Draft holds its capacity; None: for ever, or not a Draft.
     hold_expires_at: Mapped[datetime | None]
+    # When a Draft's hold ran out and its capacity was given back.
+    hold_ended_at: Mapped[datetime | None]
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # A Draft or Error that was deleted: gone from the API, kept for audit.
     removed_at: Mapped[datetime | None]
@@ -60,6 +62,11 @@ class Order(Table):
         ),
         Index("uq_orders_buy_from", "company_id", "buy_from_order_reference", unique=True),
         Index("ix_orders_list", "company_id", "partner_id", "received_at", "order_id"),
+        Index(
+            "ix_orders_holds",
+            "hold_expires_at",
+            postgresql_where=text("status = 'Draft' AND hold_ended_at IS NULL"),
+        ),
         Index("ix_orders_in_flight", "changed_at", postgresql_where=text(IN_FLIGHT_SQL)),
     )
 

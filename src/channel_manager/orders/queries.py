@@ -8,10 +8,13 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Text,
+    Uuid,
     and_,
+    bindparam,
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -124,16 +127,27 @@ def no_such_order() -> NotFound:
     return NotFound("There is no such order.")
 
 
+# Built once: SQLAlchemy finds a statement's compiled form by the object, without walking it.
+_SCOPE = and_(
+    Order.company_id == bindparam("company_id"),
+    or_(bindparam("partner_id", type_=Uuid).is_(None), Order.partner_id == bindparam("partner_id")),
+    Order.order_id == bindparam("order_id"),
+    Order.removed_at.is_(None),
+)
+_LOCK_IN_SCOPE = select(ORDER).where(_SCOPE).with_for_update()
+_VIEW_IN_SCOPE = _VIEW.where(_SCOPE)
+
+
 async def lock_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> AnyRow:
     """The order, locked until the transaction ends. Errors: `NotFound`."""
-    query = _in_scope(select(ORDER), access, order_id).with_for_update()
-    return _one((await conn.execute(query)).one_or_none())
+    found = await conn.execute(_LOCK_IN_SCOPE, _scope(access, order_id))
+    return _one(found.one_or_none())
 
 
 async def view_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> OrderView:
     """The order with all that belongs to its submission. Errors: `NotFound`."""
-    query = _in_scope(_VIEW, access, order_id)
-    return _as_view(_one((await conn.execute(query)).one_or_none()))
+    found = await conn.execute(_VIEW_IN_SCOPE, _scope(access, order_id))
+    return _as_view(_one(found.one_or_none()))
 
 
 async def view_order(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> OrderView:
@@ -142,12 +156,16 @@ async def view_order(conn: AsyncConnection, company_id: UUID, order_id: UUID) ->
     return _as_view(_one((await conn.execute(query)).one_or_none()))
 
 
-def _in_scope(query: AnySelect, access: Access, order_id: str) -> AnySelect:
+def _scope(access: Access, order_id: str) -> dict[str, UUID | None]:
     try:
         wanted = parse_uuid(order_id)
     except ValueError:
         raise no_such_order() from None
-    return in_scope(query, access).where(Order.order_id == wanted)
+    return {
+        "company_id": access.company.company_id,
+        "partner_id": access.partner_id,
+        "order_id": wanted,
+    }
 
 
 def in_scope(query: AnySelect, access: Access) -> AnySelect:

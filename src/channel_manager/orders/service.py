@@ -14,13 +14,16 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
+from channel_manager.capacity import service as capacity
+from channel_manager.capacity.service import Holder
 from channel_manager.db import AnyRow, new_id
 from channel_manager.errors import ChannelError, InvalidInput, InvalidStatus, Problem, Unavailable
 from channel_manager.issuance import service as issuance
 from channel_manager.issuance.numbers import NumberPattern, order_reference
 from channel_manager.jobs import Job, enqueue, issue_job
-from channel_manager.orders.checks import LINE_STEP, CheckedLine, CheckedOrder, check_order
+from channel_manager.orders.checks import CheckedLine, CheckedOrder, check_order
 from channel_manager.orders.models import Order, OrderLine
+from channel_manager.orders.places import line_path
 from channel_manager.orders.queries import ORDER, lock_order_in_scope
 from channel_manager.orders.schemas import OrderIn
 from channel_manager.orders.states import IN_FLIGHT, Operation, Status, change
@@ -39,6 +42,11 @@ class Submission:
     company_id: UUID
     order_id: UUID
     number: int
+
+    @property
+    def holder(self) -> Holder:
+        """As what holds places at the venue."""
+        return Holder(self.company_id, self.order_id, self.number)
 
 
 class DuplicateOrder(ChannelError):
@@ -83,6 +91,13 @@ async def replace_order(
     await issuance.void(conn, order.company_id, order.order_id)
     replaced = await _resubmit(conn, order, _header(checked))
     submission = submission_of(replaced)
+    await capacity.move(
+        conn,
+        submission_of(order).holder,
+        submission.holder,
+        access.company.zone,
+        checked.wants,
+    )
     await _write_lines(conn, submission, checked.lines)
     await enqueue(conn, [_job(submission, sync=sync)])
     return replaced
@@ -99,12 +114,18 @@ async def confirm_order(
     done = change(Status(order.status), Operation.CONFIRM)
     if done.changes:
         await _check_partner_active(conn, order)
+        if order.hold_ended_at is not None:
+            await capacity.take_again(conn, submission_of(order).holder)
         await issuance.validate(conn, order.company_id, order.order_id)
         await _set_status(
             conn,
             order,
             done.to,
-            {"payment_reference": payment_reference, "hold_expires_at": None},
+            {
+                "payment_reference": payment_reference,
+                "hold_expires_at": None,
+                "hold_ended_at": None,
+            },
         )
         await _publish(conn, order, EventName.CONFIRMED, done.to)
     return submission_of(order)
@@ -119,7 +140,9 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
     order = await lock_order_in_scope(conn, access, order_id)
     done = change(Status(order.status), Operation.DELETE)
     if done.changes:
+        await _check_not_admitted(conn, order)
         await issuance.void(conn, order.company_id, order.order_id)
+        await capacity.release(conn, order.company_id, [order.order_id], "deleted")
         removed = {"removed_at": func.now(), "manifest_id": None} if done.removes else {}
         await _set_status(conn, order, done.to, {"hold_expires_at": None, **removed})
         await _publish(conn, order, EventName.CANCELLED, done.to)
@@ -181,6 +204,7 @@ async def _resubmit(conn: AsyncConnection, order: AnyRow, header: dict[str, Any]
             job_number=None,
             manifest_id=None,
             hold_expires_at=None,
+            hold_ended_at=None,
             changed_at=func.now(),
         )
         .returning(ORDER)
@@ -286,9 +310,8 @@ def _line_row(submission: Submission, line: CheckedLine) -> dict[str, Any]:
 
 
 def _taken(claim: issuance.Claim) -> Problem:
-    index = claim.line_no // LINE_STEP - 1
     return Problem(
-        f"items[{index}].wallet.externalReferenceNumbers[{claim.seq_no - 1}]",
+        f"{line_path(claim.line_no)}.wallet.externalReferenceNumbers[{claim.seq_no - 1}]",
         f"{claim.reference} is used by another wallet; give each wallet its own reference",
         "wallet_reference_taken",
     )
@@ -324,6 +347,14 @@ def _check_immutable(order: AnyRow, body: OrderIn) -> None:
         )
     if problems:
         raise InvalidInput.of(problems)
+
+
+async def _check_not_admitted(conn: AsyncConnection, order: AnyRow) -> None:
+    if await issuance.lock_admitted(conn, order.company_id, order.order_id):
+        raise InvalidStatus(
+            "A ticket of this order has been admitted, so the order can't be deleted.",
+            details={"status": order.status},
+        )
 
 
 async def _check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:

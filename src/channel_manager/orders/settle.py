@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
+from channel_manager.capacity import service as capacity
 from channel_manager.catalog.service import Catalogue, catalogue
 from channel_manager.companies.models import Company
 from channel_manager.companies.service import COMPANY_COLUMNS, company_info
@@ -19,6 +20,7 @@ from channel_manager.errors import Refused, Unavailable
 from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
 from channel_manager.issuance.service import Minting, mint
 from channel_manager.orders.models import Order, OrderLine
+from channel_manager.orders.places import wants
 from channel_manager.orders.service import Submission
 from channel_manager.orders.states import IN_FLIGHT, Status
 from channel_manager.partners.models import Partner
@@ -67,6 +69,8 @@ async def _issue(conn: AsyncConnection, submission: Submission) -> None:
     items = await catalogue(conn, company)
     lines = await _lines_to_issue(conn, submission, items)
     paid = bool(order.payment_reference)
+    wanted = wants(lines, items)
+    planned = await capacity.plan(conn, submission.holder, company.zone, wanted)
     minting = Minting(
         company=company,
         items=items,
@@ -74,8 +78,11 @@ async def _issue(conn: AsyncConnection, submission: Submission) -> None:
         submission=submission.number,
         paid=paid,
         booked_on=local_time.today(company.zone, order.received_at),
+        slots=planned.slots,
     )
     await mint(conn, minting, lines)
+    # Last, so that a slot that many want is locked for as short as can be.
+    await capacity.take(conn, submission.holder, planned)
     if paid:
         outcome = _Outcome(Status.ISSUED)
     else:
@@ -90,6 +97,8 @@ async def _fail(database: Database, submission: Submission, message: str) -> Non
         order = await _lock_in_flight(conn, submission)
         if order is not None:
             log.info("order_refused", order_id=str(submission.order_id), reason=message)
+            # What a replace had handed on.
+            await capacity.release(conn, order.company_id, [order.order_id], "failed")
             await _finish(conn, order, _Outcome(Status.ERROR, message), manifest_id=None)
 
 

@@ -1,0 +1,325 @@
+"""Taking places and giving them back, in the caller's transaction (domain: Capacity).
+
+The caller holds the lock of its order, so that two changes of one order come one after the other.
+Slots are locked in the order of their ids, always, so that no two transactions wait for each other.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from channel_manager.capacity.slots import FoundSlot, find_slots
+from channel_manager.capacity.wants import Moment, Want, first_places
+from channel_manager.db import AnyRow, new_id
+from channel_manager.errors import Problem, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds places: one submission of an order."""
+
+    company_id: UUID
+    order_id: UUID
+    submission: int
+
+
+_LOCK = text("""
+    SELECT slot_id, admission_code, capacity - reserved AS room, is_open
+    FROM time_slots WHERE company_id = :company AND slot_id = ANY(:slots)
+    ORDER BY slot_id FOR UPDATE
+""")
+_HELD = text("""
+    SELECT slot_id, quantity FROM reservations
+    WHERE company_id = :company AND order_id = :order AND submission = :submission
+        AND released_at IS NULL
+""")
+_LAPSED = text("""
+    SELECT reservations.slot_id, quantity, admission_code, local_date,
+        CASE WHEN whole_day THEN NULL ELSE start_time END AS at
+    FROM reservations
+    LEFT JOIN time_slots USING (company_id, slot_id)
+    WHERE company_id = :company AND order_id = :order AND submission = :submission
+        AND released_at IS NOT NULL
+    ORDER BY starts_at
+""")
+_HELD_BY_ANY = text("""
+    SELECT order_id, submission, slot_id, quantity FROM reservations
+    WHERE company_id = :company AND order_id = ANY(:orders) AND released_at IS NULL
+""")
+_RELEASE = text("""
+    UPDATE reservations SET released_at = now()
+    WHERE company_id = :company AND order_id = ANY(:orders) AND released_at IS NULL
+""")
+_HOLD = text("""
+    INSERT INTO reservations (company_id, order_id, submission, slot_id, quantity)
+    SELECT :company, :order, :submission, *
+    FROM unnest(CAST(:slots AS uuid[]), CAST(:quantities AS int[]))
+    ON CONFLICT (company_id, order_id, submission, slot_id)
+    DO UPDATE SET quantity = excluded.quantity, held_at = now(), released_at = NULL
+""")
+# Counts and writes the ledger in one. The slots are locked by now, so that this reads what they
+# truly hold; the table's own constraint is there for whoever changes it past this code.
+_RECORD = text("""
+    WITH moved AS (
+        SELECT * FROM unnest(CAST(:movements AS uuid[]), CAST(:slots AS uuid[]),
+            CAST(:orders AS uuid[]), CAST(:submissions AS int[]), CAST(:changes AS int[]))
+            AS one (movement_id, slot_id, order_id, submission, change)
+    ), counted AS (
+        UPDATE time_slots SET reserved = reserved + total.change
+        FROM (SELECT slot_id, sum(change) AS change FROM moved GROUP BY slot_id) AS total
+        WHERE time_slots.company_id = :company AND time_slots.slot_id = total.slot_id
+    )
+    INSERT INTO capacity_ledger (company_id, movement_id, slot_id, order_id, submission,
+        reserved_change, capacity_change, reason)
+    SELECT :company, movement_id, slot_id, order_id, submission, change, 0, :reason FROM moved
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    holder: Holder
+    slot_id: UUID
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an order is to take: the slot of each moment, and how many places in each slot."""
+
+    slots: Mapping[Moment, UUID]
+    needed: Counter[UUID]
+    held: Counter[UUID]
+    # For messages: what each slot was asked for as, and where.
+    names: Mapping[UUID, tuple[Moment, str]]
+
+    def refuse_beyond(self, slot_id: UUID, room: int) -> None:
+        """Errors: `Refused` where a slot with this much room left has too little."""
+        mine = self.held[slot_id]
+        if self.needed[slot_id] > room + mine:
+            raise _exceeded(*self.names[slot_id], room + mine, self.needed[slot_id])
+
+
+async def slot_problems(
+    conn: AsyncConnection, company_id: UUID, zone: ZoneInfo, wants: Sequence[Want]
+) -> list[Problem]:
+    """What is wrong with the slots that a new order asks for; how much room they have is not
+    looked at, since only issuance decides that.
+    """
+    places = first_places(wants)
+    found = await find_slots(conn, company_id, zone, list(places))
+    return [
+        Problem(f"{place}.{_field(moment)}", message, "time_slot_not_found")
+        for moment, place in places.items()
+        if (message := _slot_message(moment, found.get(moment)))
+    ]
+
+
+async def plan(
+    conn: AsyncConnection, holder: Holder, zone: ZoneInfo, wants: Sequence[Want]
+) -> Plan:
+    """Which slots an order is to take. Locks nothing, so that whatever else issuing takes time for
+    is done before a much wanted slot is locked; what is plainly sold out is refused at once.
+
+    What the holder holds already counts. Errors: `Refused`, `time_slot_not_found` or
+    `capacity_exceeded`.
+    """
+    places = first_places(wants)
+    found = await find_slots(conn, holder.company_id, zone, list(places))
+    for moment, place in places.items():
+        _refuse_unless_open(moment, found.get(moment), place)
+    needed = Counter[UUID]()
+    for want in wants:
+        needed[found[want.moment].slot_id] += want.guests
+    planned = Plan(
+        slots={moment: slot.slot_id for moment, slot in found.items()},
+        needed=needed,
+        held=await _held(conn, holder),
+        names={found[moment].slot_id: (moment, place) for moment, place in places.items()},
+    )
+    for slot in found.values():
+        planned.refuse_beyond(slot.slot_id, slot.room)
+    return planned
+
+
+async def take(conn: AsyncConnection, holder: Holder, planned: Plan) -> None:
+    """Take the places of a plan, all or none; what is held beyond it goes back.
+
+    Errors: `Refused`, as in `plan`; the caller rolls back.
+    """
+    if planned.needed == planned.held:
+        return
+    touched = planned.needed.keys() | planned.held.keys()
+    locked = await _lock(conn, holder.company_id, touched)
+    for slot_id in planned.needed:
+        slot = locked.get(slot_id)
+        if slot is None or not slot.is_open:
+            raise _not_found(*planned.names[slot_id], "is closed")
+        planned.refuse_beyond(slot_id, slot.room)
+    if planned.held:
+        await conn.execute(_RELEASE, {"company": holder.company_id, "orders": [holder.order_id]})
+    await _hold(conn, holder, planned.needed)
+    changes = Counter(planned.needed)
+    changes.subtract(planned.held)
+    await _record(conn, holder.company_id, _movements(holder, changes, 1), "taken")
+
+
+async def take_again(conn: AsyncConnection, holder: Holder) -> None:
+    """Take once more what a Draft held until its hold ran out.
+
+    Errors: `Refused` where the places are gone, or their slots closed; the caller rolls back.
+    """
+    rows = (await conn.execute(_LAPSED, _of(holder))).all()
+    names = {
+        row.slot_id: (Moment(row.admission_code, row.local_date, row.at), "the order")
+        for row in rows
+    }
+    needed = Counter({row.slot_id: row.quantity for row in rows})
+    await take(conn, holder, Plan(slots={}, needed=needed, held=Counter(), names=names))
+
+
+async def move(
+    conn: AsyncConnection, old: Holder, new: Holder, zone: ZoneInfo, wants: Sequence[Want]
+) -> None:
+    """Hand on, to a replace's submission, what the old one holds and the new one wants too.
+
+    The rest goes back at once. So a replace to the same slot never needs stock that it holds
+    already, and no other order can take it in between (domain: Capacity).
+    """
+    held = await _held(conn, old)
+    if not held:
+        return
+    found = await find_slots(conn, old.company_id, zone, list(first_places(wants)))
+    wanted = Counter[UUID]()
+    for want in wants:
+        if want.moment in found:
+            wanted[found[want.moment].slot_id] += want.guests
+    kept = held & wanted
+    await _lock(conn, old.company_id, held)
+    await conn.execute(_RELEASE, {"company": old.company_id, "orders": [old.order_id]})
+    await _hold(conn, new, kept)
+    movements = [*_movements(old, held, -1), *_movements(new, kept, 1)]
+    await _record(conn, old.company_id, movements, "replaced")
+
+
+async def release(
+    conn: AsyncConnection, company_id: UUID, order_ids: Sequence[UUID], reason: str
+) -> None:
+    """Give back all that these orders hold; what was given back before is not given twice.
+
+    The caller holds the locks of the orders.
+    """
+    rows = await conn.execute(_HELD_BY_ANY, {"company": company_id, "orders": list(order_ids)})
+    movements = [
+        _Movement(Holder(company_id, row.order_id, row.submission), row.slot_id, -row.quantity)
+        for row in rows
+    ]
+    if not movements:
+        return
+    await _lock(conn, company_id, {movement.slot_id for movement in movements})
+    await conn.execute(_RELEASE, {"company": company_id, "orders": list(order_ids)})
+    await _record(conn, company_id, movements, reason)
+
+
+async def _held(conn: AsyncConnection, holder: Holder) -> Counter[UUID]:
+    rows = await conn.execute(_HELD, _of(holder))
+    return Counter({row.slot_id: row.quantity for row in rows})
+
+
+async def _lock(
+    conn: AsyncConnection, company_id: UUID, slots: Iterable[UUID]
+) -> dict[UUID, AnyRow]:
+    rows = await conn.execute(_LOCK, {"company": company_id, "slots": list(slots)})
+    return {row.slot_id: row for row in rows}
+
+
+async def _hold(conn: AsyncConnection, holder: Holder, quantities: Mapping[UUID, int]) -> None:
+    if quantities:
+        await conn.execute(
+            _HOLD,
+            {
+                **_of(holder),
+                "slots": list(quantities.keys()),
+                "quantities": list(quantities.values()),
+            },
+        )
+
+
+async def _record(
+    conn: AsyncConnection, company_id: UUID, movements: Sequence[_Movement], reason: str
+) -> None:
+    if not movements:
+        return
+    await conn.execute(
+        _RECORD,
+        {
+            "company": company_id,
+            "movements": [new_id() for _ in movements],
+            "slots": [movement.slot_id for movement in movements],
+            "orders": [movement.holder.order_id for movement in movements],
+            "submissions": [movement.holder.submission for movement in movements],
+            "changes": [movement.change for movement in movements],
+            "reason": reason,
+        },
+    )
+
+
+def _movements(holder: Holder, quantities: Mapping[UUID, int], sign: int) -> list[_Movement]:
+    return [
+        _Movement(holder, slot_id, sign * quantity)
+        for slot_id, quantity in quantities.items()
+        if quantity
+    ]
+
+
+def _of(holder: Holder) -> dict[str, Any]:
+    return {
+        "company": holder.company_id,
+        "order": holder.order_id,
+        "submission": holder.submission,
+    }
+
+
+def _field(moment: Moment) -> str:
+    return "visitDate" if moment.at is None else "visitTime"
+
+
+def _slot_message(moment: Moment, slot: FoundSlot | None) -> str | None:
+    why = "has no time slot" if slot is None else slot.refusal
+    return f"{moment} {why}; {_choose(moment)}" if why else None
+
+
+def _refuse_unless_open(moment: Moment, slot: FoundSlot | None, place: str) -> None:
+    # Whether it is on sale was decided when the order was accepted.
+    if slot is None or not slot.is_open:
+        raise _not_found(moment, place, "has no time slot" if slot is None else "is closed")
+
+
+def _not_found(moment: Moment, place: str, why: str) -> Refused:
+    return Refused(
+        f"{place}: {moment} {why}; {_choose(moment)} (time_slot_not_found)",
+        code="time_slot_not_found",
+    )
+
+
+def _exceeded(moment: Moment, place: str, room: int, guests: int) -> Refused:
+    left = {0: "no place left", 1: "1 place left"}.get(room, f"{room} places left")
+    are = "is" if guests == 1 else "are"
+    return Refused(
+        f"{place}: {moment} has {left} and {guests} {are} needed;"
+        f" choose another {_unit(moment)} or fewer guests (capacity_exceeded)",
+        code="capacity_exceeded",
+    )
+
+
+def _choose(moment: Moment) -> str:
+    return f"choose a {_unit(moment)} from ticket/timeslots/search"
+
+
+def _unit(moment: Moment) -> str:
+    return "day" if moment.at is None else "time"

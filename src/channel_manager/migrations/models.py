@@ -1,0 +1,25 @@
+"""All models, imported so that the metadata is whole."""
+
+from channel_manager import installation as _installation
+from channel_manager.access import models as _access
+from channel_manager.capacity import models as _capacity
+from channel_manager.catalog import models as _catalog
+from channel_manager.companies import models as _companies
+from channel_manager.gate import models as _gate
+from channel_manager.issuance import models as _issuance
+from channel_manager.orders import models as _orders
+from channel_manager.partners import models as _partners
+from channel_manager.webhooks import models as _webhooks
+
+ALL_MODELS = (
+    _access,
+    _installation,
+    _capacity,
+    _catalog,
+    _companies,
+    _gate,
+    _issuance,
+    _orders,
+    _partners,
+    _webhooks,
+)

@@ -1,0 +1,49 @@
+"""Drafts whose hold has run out: their capacity goes back, the orders stay (domain: Capacity)."""
+
+from collections import defaultdict
+
+import structlog
+from sqlalchemy import text
+
+from channel_manager.capacity import service as capacity
+from channel_manager.db import Database
+
+log = structlog.get_logger(__name__)
+
+HOLDS_AT_ONCE = 100
+
+# An order that someone is confirming, replacing or deleting is passed over: they decide. Several
+# workers share the work, and none does the same order twice.
+_EXPIRE = text("""
+    WITH lapsed AS (
+        SELECT company_id, order_id FROM orders
+        WHERE status = 'Draft' AND hold_ended_at IS NULL AND hold_expires_at <= now()
+        ORDER BY hold_expires_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE orders SET hold_ended_at = now() FROM lapsed
+    WHERE orders.company_id = lapsed.company_id AND orders.order_id = lapsed.order_id
+    RETURNING orders.company_id, orders.order_id
+""")
+
+
+async def expire_holds(database: Database) -> int:
+    """Give back what Drafts hold whose time is over; returns how many Drafts."""
+    total = 0
+    while done := await _expire_some(database):
+        total += done
+    return total
+
+
+async def _expire_some(database: Database) -> int:
+    async with database.transaction() as conn:
+        rows = (await conn.execute(_EXPIRE, {"limit": HOLDS_AT_ONCE})).all()
+        by_company = defaultdict(list)
+        for row in rows:
+            by_company[row.company_id].append(row.order_id)
+        # Companies share no slots, but their order is kept too, so that the locks' is.
+        for company_id in sorted(by_company):
+            await capacity.release(conn, company_id, by_company[company_id], "hold_expired")
+    if rows:
+        log.info("holds_expired", count=len(rows))
+    return len(rows)

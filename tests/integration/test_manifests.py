@@ -1,0 +1,72 @@
+"""The guest's page and its other forms, over HTTP."""
+
+import pypdfium2
+import pytest
+from sqlalchemy import text
+
+from support.castle import ORDERS_PATH, line, order
+
+NAMES = ["Jane Doe", "王小明"]
+
+
+async def issue(client, **changes) -> dict:
+    body = order(items=[line(wallet={"names": NAMES})], **changes)
+    return (await client.post(f"{ORDERS_PATH}?sync=1", json=body)).json()
+
+
+def form(issued, kind: str) -> str:
+    return issued["manifestUrl"].replace("/manifest?", f"/manifest/{kind}?")
+
+
+def numbers(issued) -> list[str]:
+    return [w["assets"][0]["referenceNumber"] for w in issued["items"][0]["wallets"]]
+
+
+async def test_the_page_is_private_and_takes_nothing_from_elsewhere(client):
+    page = await client.get((await issue(client))["manifestUrl"])
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "noindex" in page.headers["x-robots-tag"]
+    assert "http://" not in page.text.replace("http://www.w3.org/2000/svg", "")
+
+
+async def test_the_pdf_has_every_number_and_name(client):
+    issued = await issue(client)
+    for layout in ("ticket", "compact"):
+        reply = await client.get(form(issued, "pdf") + f"&layout={layout}")
+        assert reply.headers["content-type"] == "application/pdf"
+        document = pypdfium2.PdfDocument(reply.content)
+        text = "".join(page.get_textpage().get_text_bounded() for page in document)
+        assert all(number in text for number in numbers(issued))
+        assert all(name in text for name in NAMES)
+        assert (len(document) == 2) is (layout == "ticket")
+        document.close()
+
+
+async def test_the_calendar_has_the_visit(client):
+    reply = await client.get(form(await issue(client), "calendar"))
+    assert reply.headers["content-type"].startswith("text/calendar")
+    assert reply.text.startswith("BEGIN:VCALENDAR")
+
+
+async def test_the_json_has_the_tickets(client):
+    issued = await issue(client)
+    shown = (await client.get(form(issued, "json"))).json()
+    assert [w["assets"][0]["referenceNumber"] for w in shown["wallets"]] == numbers(issued)
+
+
+@pytest.mark.parametrize("kind", ["", "/pdf", "/calendar", "/json"])
+@pytest.mark.parametrize("mid", ["", "nope", "00000000-0000-0000-0000-000000000000", "%00"])
+async def test_an_unknown_id_is_404_in_every_form(client, kind, mid):
+    reply = await client.get(f"/wallets/manifest{kind}?mid={mid}")
+    assert (reply.status_code, reply.json()["code"]) == (404, "resource_not_found")
+
+
+async def test_a_draft_has_no_page(client, database):
+    draft = await issue(client, paymentReference=...)
+    assert "manifestUrl" not in draft
+    async with database.transaction() as conn:
+        mids = await conn.scalars(text("SELECT manifest_id FROM wallets"))
+    for mid in mids.all():
+        assert (await client.get(f"/wallets/manifest?mid={mid}")).status_code == 404
