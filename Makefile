@@ -45,6 +45,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/issue_latency.py
 	$(BIN)/python bench/order_sizes.py
 	$(BIN)/python bench/availability.py
+	$(BIN)/python bench/venue_import.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

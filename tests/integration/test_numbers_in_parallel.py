@@ -62,3 +62,18 @@ async def test_a_pattern_that_runs_out_fails_whole_orders_and_never_repeats(clie
     # At most 20 orders of 5 fit; near the end draws may give up before the last number is found.
     assert 10 <= issued <= 20
     assert len(set(numbers)) == len(numbers) == issued * 5
+
+
+async def test_order_references_of_a_small_pattern_are_drawn_again_until_they_are_free(
+    client, database
+):
+    castle_text = CASTLE_FILE.read_text(encoding="utf-8")
+    own = "    orderReferencePattern: Q[N*2]\n    ordersPerYear: 1\n    holdMinutes: 60\n"
+    await castle.load_venue(database, castle_text.replace("    holdMinutes: 60\n", own))
+    replies = await asyncio.gather(
+        *(client.post(ORDERS_PATH, json=order(items=[line(quantity=1)])) for _ in range(40))
+    )
+    references = [reply.json()["buyFromOrderReference"] for reply in replies]
+    assert [reply.status_code for reply in replies] == [201] * 40
+    assert len(set(references)) == 40
+    assert all(reference.startswith("Q") and len(reference) == 3 for reference in references)

@@ -278,12 +278,43 @@ async def test_an_order_in_flight_whose_package_changed_is_refused_not_half_issu
         database,
         HARBOUR[:start] + HARBOUR[start:].replace('        - item: "4000"\n', ""),
     )
-    (row,) = await rows(database, "SELECT company_id, order_id, submission FROM orders")
-    await settle(database, Submission(*row.values()))
+    await settle_all(database)
     failed = (await client.get(f"{ORDERS_PATH}/{accepted['orderId']}")).json()
     assert failed["status"] == "Error"
     assert "5001" in failed["statusMessage"]
     assert await rows(database, "SELECT * FROM assets") == []
+
+
+@pytest.mark.parametrize(
+    ("item", "old", "new"),
+    [
+        ("3000", "    kind: group\n", ""),
+        ("1000", "  - code: MUSEUM\n", "  - code: MUSEUM\n    kind: group\n"),
+        ("2000", None, None),
+    ],
+)
+async def test_an_order_in_flight_whose_item_is_sold_in_another_way_now_is_refused(
+    client, database, item, old, new
+):
+    client.headers.update(await key_to_harbour(database))
+    accepted = (await client.post(ORDERS_PATH, json=order(line(item, quantity=5)))).json()
+    if old is None:
+        # An item that is taken out altogether.
+        changed = "items: []\n".join([HARBOUR[: HARBOUR.index("items:")], ""])
+    else:
+        changed = HARBOUR[: HARBOUR.index("  # Costs what its parts cost")].replace(old, new)
+        assert changed != HARBOUR
+    await key_to_harbour(database, changed)
+    await settle_all(database)
+    failed = (await client.get(f"{ORDERS_PATH}/{accepted['orderId']}")).json()
+    assert failed["status"] == "Error"
+    assert "replace the order" in failed["statusMessage"]
+    assert await rows(database, "SELECT * FROM assets") == []
+
+
+async def settle_all(database):
+    (row,) = await rows(database, "SELECT company_id, order_id, submission FROM orders")
+    await settle(database, Submission(*row.values()))
 
 
 async def test_an_order_of_500_lines_is_issued(harbour_client):

@@ -6,12 +6,15 @@ import re
 import pytest
 from sqlalchemy import text
 
+from channel_manager.db import Database
+from channel_manager.migrations import has_schema
 from channel_manager.venue_difference import differences
 from channel_manager.venue_export import read_venue, write_yaml
 from channel_manager.venue_file import read_venue_file
 from channel_manager.venue_import import compare_venue, import_venue
 from support import castle
 from support.harbour import HARBOUR
+from support.postgres import fresh_database
 from support.service import command
 
 TABLES = ("companies", "partners", "stores", "ticket_types", "coupon_types", "items", "price_rules")
@@ -175,3 +178,15 @@ async def test_export_names_the_companies_where_there_are_several(run_command, d
     assert code == 1
     assert "Fabrikam Harbour GmbH" in told
     assert "CRONUS International Ltd." in told
+
+
+async def test_a_dry_run_leaves_an_empty_database_empty(postgres, tmp_path):
+    file = tmp_path / "harbour.yaml"
+    file.write_text(HARBOUR, encoding="utf-8")
+    async with fresh_database(postgres, "template1") as url:
+        env = {"DATABASE_URL": url, "NO_COLOR": "1"}
+        code, out, _ = await command("import", "--dry-run", str(file), env=env)
+        assert (code, out.splitlines()[0]) == (0, "+ company Fabrikam Harbour GmbH")
+        empty = Database(url, pool_size=1)
+        assert await has_schema(empty) is False
+        await empty.close()

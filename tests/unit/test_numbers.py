@@ -14,6 +14,7 @@ from channel_manager.issuance.numbers import (
     NumberPattern,
     job_id,
     order_reference,
+    too_few,
     too_small,
     wallet_reference_numbers,
 )
@@ -236,3 +237,15 @@ def test_a_job_id_has_at_least_six_digits(n: int, expected: str) -> None:
 def test_a_job_id_is_never_negative() -> None:
     with pytest.raises(ValueError, match="negative"):
         job_id(-1)
+
+
+def test_a_pattern_runs_out_unless_it_makes_a_hundred_times_the_numbers_of_a_year():
+    assert too_few(NumberPattern.parse("E[N*6]"), 10_000) is None
+    why = too_few(NumberPattern.parse("E[N*6]"), 10_001)
+    assert why is not None
+    assert "10^6 = 1,000,000 different numbers, and 1,000,100 are wanted" in why
+    assert "add [X*1] or [S]" in why
+
+
+def test_a_pattern_with_a_sequence_never_runs_out():
+    assert too_few(NumberPattern.parse("E[S]"), 1_000_000_000) is None

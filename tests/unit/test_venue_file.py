@@ -194,7 +194,7 @@ def test_every_field_is_described_in_the_schema_and_in_the_reference():
     reference = (ROOT / "docs/reference/venue-file.md").read_text(encoding="utf-8")
     schema = json.loads(schema_text())
     for definition in [schema, *schema["$defs"].values()]:
-        for name, field in definition["properties"].items():
+        for name, field in definition.get("properties", {}).items():
             assert field.get("description"), name
             assert f"`{name}`" in reference, name
 

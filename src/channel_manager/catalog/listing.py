@@ -1,6 +1,6 @@
 """What a partner may sell, as the catalogue route shows it. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -134,8 +134,9 @@ def _contents(listing: Listing, item: ItemInfo, plan: Sequence[AssetPlan]) -> It
         }
 
 
-def _admissions(plan: Sequence[AssetPlan]) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    for asset in plan:
-        found += [entry for entry in asset.item.admissions if entry not in found]
-    return found
+def _admissions(plan: Sequence[AssetPlan]) -> list[Shown]:
+    # Each place once, however many of a package's tickets admit to it.
+    found = {
+        (use["admission"], use["slots"]): None for asset in plan for use in asset.item.admissions
+    }
+    return [{"admissionCode": code, "slots": slots} for code, slots in found]

@@ -1,5 +1,4 @@
 from decimal import Decimal
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -52,11 +51,19 @@ class ComponentOut(ContentOut):
     quantity: int
 
 
+class AdmissionUseOut(BaseModel):
+    """A place that the item admits to, and how visit date and time choose a slot there."""
+
+    admissionCode: str
+    # scheduled, any_time or none
+    slots: str
+
+
 class CatalogItemOut(ContentOut):
     """An item that may be ordered."""
 
     contents: list[ComponentOut] | None = None
-    admissions: list[dict[str, Any]]
+    admissions: list[AdmissionUseOut]
 
 
 class CatalogOut(BaseModel):

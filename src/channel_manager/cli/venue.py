@@ -15,8 +15,9 @@ from channel_manager.cli.companies import login, pick_company
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.db import Database
-from channel_manager.migrations import upgrade
-from channel_manager.venue_difference import Difference
+from channel_manager.errors import Unavailable
+from channel_manager.migrations import has_schema, is_current, upgrade
+from channel_manager.venue_difference import Difference, differences
 from channel_manager.venue_export import read_venue, write_yaml
 from channel_manager.venue_file import VenueFile, read_venue_file, venue_schema
 from channel_manager.venue_import import Imported, compare_venue, import_venue
@@ -140,7 +141,11 @@ def _import(parsed: VenueFile, step: Step) -> Imported:
 
 def _compare(parsed: VenueFile) -> Sequence[Difference]:
     async def work(database: Database) -> Sequence[Difference]:
-        await upgrade(database)
+        # A dry run leaves the schema alone too.
+        if not await has_schema(database):
+            return differences(None, parsed)
+        if not await is_current(database):
+            raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
         async with database.transaction() as conn:
             return await compare_venue(conn, parsed)
 

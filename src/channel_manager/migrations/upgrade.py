@@ -34,6 +34,12 @@ async def is_current(database: Database) -> bool:
         return await conn.run_sync(_is_head)
 
 
+async def has_schema(database: Database) -> bool:
+    """Whether there is a schema of any version."""
+    async with database.transaction() as conn:
+        return await conn.run_sync(_revision) is not None
+
+
 def _run_alembic(connection: Connection) -> None:
     made = config()
     made.attributes["connection"] = connection
@@ -42,7 +48,11 @@ def _run_alembic(connection: Connection) -> None:
 
 def _is_head(connection: Connection) -> bool:
     head = ScriptDirectory.from_config(config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return _revision(connection) == head
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 async def _upgrade_queue(url: str) -> None:

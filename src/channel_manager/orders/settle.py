@@ -150,6 +150,10 @@ def _line_to_issue(row: AnyRow, items: Catalogue) -> LineToIssue:
     item = items.items.get(row.item_number)
     if item is None:
         raise Refused(f"Item {row.item_number} is no longer sold; replace the order without it.")
+    # Between the order and now an import may have made a group ticket of it, or a package.
+    wallets = 1 if item.is_group else row.quantity
+    if (row.wallet_count, row.is_package) != (wallets, item.is_package):
+        raise Refused(f"Item {row.item_number} is sold in another way now; replace the order.")
     return LineToIssue(
         line_no=row.line_no,
         item=item,
