@@ -43,6 +43,7 @@ format: install ## Put the code into its form
 
 bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/issue_latency.py
+	$(BIN)/python bench/webhooks.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

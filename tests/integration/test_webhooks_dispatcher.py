@@ -121,10 +121,14 @@ async def test_a_rolled_back_transaction_writes_no_event_and_tells_nobody(
         buy_from_order_reference="CM-1",
         status="Issued",
     )
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with database.transaction() as conn:
             await publish(conn, event)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with database.transaction() as conn:
         assert await conn.scalar(text("SELECT count(*) FROM webhook_events")) == 0
     assert heard == []
