@@ -46,6 +46,9 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/order_sizes.py
 	$(BIN)/python bench/availability.py
 	$(BIN)/python bench/venue_import.py
+	$(BIN)/python bench/webhooks.py
+	$(BIN)/python bench/outbound.py
+	$(BIN)/python bench/strict_json.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

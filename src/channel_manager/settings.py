@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     webhook_concurrency: int = Field(
         default=16,
         ge=1,
+        le=64,
         description="Deliveries that one worker process has on their way to one receiver.",
     )
     webhook_log_days: int = Field(

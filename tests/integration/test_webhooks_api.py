@@ -9,7 +9,6 @@ from channel_manager.app import make_app
 from channel_manager.settings import Settings
 from channel_manager.webhooks.retention import forget_old
 from support import castle
-from support.castle import PARTNER
 from support.webhooks import PROCESSED, WEBHOOK, log_of, settle, shown, subscribe
 
 URL = "http://127.0.0.1:9/hook"
@@ -178,17 +177,35 @@ async def subscribe_under(settings, database, database_url, company_id, url):
 
 async def test_the_log_ends_after_its_days_and_the_sequence_goes_on(client, database):
     made = await subscribe(client, URL)
-    order = await settle(client, partnerId=PARTNER)
-    async with database.transaction() as conn:
-        for table, column in (
-            ("webhook_deliveries", "created_at"),
-            ("webhook_events", "happened_at"),
-        ):
-            await conn.execute(text(f"UPDATE {table} SET {column} = now() - interval '40 days'"))
+    await subscribe(client, URL, "ota_cm_order_cancelled")
+    order = await settle(client)
+    assert await forget_old(database, days=30) == 0
+    await age(database)
     assert await forget_old(database, days=30) == 1
     assert await log_of(client, made) == []
+    assert await sequences(database) == [1]
     await client.delete(f"{castle.ORDERS_PATH}/{order['orderId']}")
-    await forget_old(database, days=30)
+    assert await sequences(database) == [1, 2]
+
+
+async def test_an_order_keeps_its_last_event_alone_when_all_are_old(client, database):
+    await subscribe(client, URL)
+    await subscribe(client, URL, "ota_cm_order_cancelled")
+    order = await settle(client)
+    await client.delete(f"{castle.ORDERS_PATH}/{order['orderId']}")
+    await age(database)
+    assert await forget_old(database, days=30) == 2
+    assert await sequences(database) == [2]
+
+
+async def age(database) -> None:
     async with database.transaction() as conn:
-        sequences = await conn.execute(text("SELECT sequence FROM webhook_events"))
-        assert sequences.scalars().all() == [2]
+        await conn.execute(
+            text("UPDATE webhook_deliveries SET created_at = now() - interval '31 days'")
+        )
+
+
+async def sequences(database) -> list[int]:
+    async with database.transaction() as conn:
+        found = await conn.execute(text("SELECT sequence FROM webhook_events ORDER BY 1"))
+        return list(found.scalars())

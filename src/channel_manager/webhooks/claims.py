@@ -28,6 +28,8 @@ class LaneKey:
 
 # Each lane is looked up by itself in the index of what waits, so that a thousand deliveries that
 # wait for one receiver cost the others nothing. SKIP LOCKED passes over what others claim now.
+# The written-out limit (the most that a lane may have) tells the planner how few rows these are:
+# by a parameter alone it guesses a tenth of the backlog, and reads whole tables to join them.
 _CLAIM = text("""
     WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     wanted AS MATERIALIZED (
@@ -41,13 +43,15 @@ _CLAIM = text("""
             AND s.subscription_id = lane.subscription_id AND s.state = 'active'
         JOIN companies c ON c.company_id = s.company_id
         CROSS JOIN LATERAL (
-            SELECT d.delivery_id, d.event_id FROM webhook_deliveries d
-            WHERE d.company_id = s.company_id AND d.subscription_id = s.subscription_id
-                AND d.state = 'waiting' AND d.next_attempt_at <= now()
-                AND (d.claimed_until IS NULL OR d.claimed_until < now())
-            ORDER BY d.next_attempt_at
-            LIMIT lane.room
-            FOR UPDATE SKIP LOCKED) AS due)
+            SELECT delivery_id, event_id FROM (
+                SELECT d.delivery_id, d.event_id FROM webhook_deliveries d
+                WHERE d.company_id = s.company_id AND d.subscription_id = s.subscription_id
+                    AND d.state = 'waiting' AND d.next_attempt_at <= now()
+                    AND (d.claimed_until IS NULL OR d.claimed_until < now())
+                ORDER BY d.next_attempt_at
+                LIMIT 64
+                FOR UPDATE SKIP LOCKED) AS first
+            LIMIT lane.room) AS due)
     UPDATE webhook_deliveries d
     SET claimed_until = now() + make_interval(secs => :seconds)
     FROM wanted w

@@ -181,7 +181,9 @@ class Dispatcher:
         else:
             lane.failed(self._now(), made.asked)
         self._made.put_nowait(made)
-        if key in self._woken:
+        # A backlog is taken up by half a lane at a time, since a claim costs more than a row of it;
+        # what is heard of just now, and the sweep, don't wait for that.
+        if key in self._woken and lane.room(self._now()) >= (self._width + 1) // 2:
             self._news.set()
 
     async def record_forever(self) -> None:

@@ -60,7 +60,6 @@ class Event(Table):
 
     __table_args__ = (
         Index("uq_webhook_events_sequence", "company_id", "order_id", "sequence", unique=True),
-        Index("ix_webhook_events_happened_at", "happened_at"),
     )
 
 

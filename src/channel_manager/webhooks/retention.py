@@ -8,7 +8,7 @@ PART = 5000
 
 _FORGET_DELIVERIES = text("""
     WITH old AS MATERIALIZED (
-        SELECT company_id, delivery_id FROM webhook_deliveries
+        SELECT company_id, delivery_id, event_id FROM webhook_deliveries
         WHERE created_at < now() - make_interval(days => :days)
         ORDER BY created_at LIMIT :part FOR UPDATE SKIP LOCKED),
     attempts AS (
@@ -16,23 +16,21 @@ _FORGET_DELIVERIES = text("""
         WHERE a.company_id = old.company_id AND a.delivery_id = old.delivery_id)
     DELETE FROM webhook_deliveries d USING old
     WHERE d.company_id = old.company_id AND d.delivery_id = old.delivery_id
+    RETURNING old.company_id, old.event_id
 """)
 
 # The last event of an order stays, since the next one's sequence counts on from it.
 _FORGET_EVENTS = text("""
-    WITH old AS MATERIALIZED (
-        SELECT e.company_id, e.event_id FROM webhook_events e
-        WHERE e.happened_at < now() - make_interval(days => :days + 1)
-            AND (e.order_id IS NULL OR EXISTS (
-                SELECT 1 FROM webhook_events later
-                WHERE later.company_id = e.company_id AND later.order_id = e.order_id
-                    AND later.sequence > e.sequence))
-            AND NOT EXISTS (
-                SELECT 1 FROM webhook_deliveries d
-                WHERE d.company_id = e.company_id AND d.event_id = e.event_id)
-        LIMIT :part)
-    DELETE FROM webhook_events e USING old
+    DELETE FROM webhook_events e
+    USING unnest(CAST(:companies AS uuid[]), CAST(:events AS uuid[])) AS old (company_id, event_id)
     WHERE e.company_id = old.company_id AND e.event_id = old.event_id
+        AND (e.order_id IS NULL OR EXISTS (
+            SELECT 1 FROM webhook_events later
+            WHERE later.company_id = e.company_id AND later.order_id = e.order_id
+                AND later.sequence > e.sequence))
+        AND NOT EXISTS (
+            SELECT 1 FROM webhook_deliveries d
+            WHERE d.company_id = e.company_id AND d.event_id = e.event_id)
 """)
 
 
@@ -42,6 +40,10 @@ async def forget_old(database: Database, *, days: int) -> int:
     At most a part per call, so that a sweep never holds the database up.
     """
     async with database.transaction() as conn:
-        forgotten = await conn.execute(_FORGET_DELIVERIES, {"days": days, "part": PART})
-        await conn.execute(_FORGET_EVENTS, {"days": days, "part": PART})
-    return forgotten.rowcount
+        rows = (await conn.execute(_FORGET_DELIVERIES, {"days": days, "part": PART})).all()
+        if rows:
+            ids = sorted({(row.company_id, row.event_id) for row in rows})
+            await conn.execute(
+                _FORGET_EVENTS, {"companies": [c for c, _ in ids], "events": [e for _, e in ids]}
+            )
+    return len(rows)

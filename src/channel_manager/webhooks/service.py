@@ -132,7 +132,7 @@ async def pause(conn: AsyncConnection, access: Access, subscription_id: str) -> 
 
 
 async def resume(conn: AsyncConnection, access: Access, subscription_id: str) -> dict[str, Any]:
-    """Send again, beginning with what waits. Errors: `NotFound`."""
+    """Send again, beginning with what waits, with all its tries anew. Errors: `NotFound`."""
     row = await subscription_in_scope(conn, access, subscription_id, lock=True)
     if row.state == "active":
         return subscription_out(row)
@@ -143,7 +143,7 @@ async def resume(conn: AsyncConnection, access: Access, subscription_id: str) ->
             Delivery.subscription_id == row.subscription_id,
             Delivery.state == "waiting",
         )
-        .values(next_attempt_at=func.least(Delivery.next_attempt_at, func.now()))
+        .values(next_attempt_at=func.least(Delivery.next_attempt_at, func.now()), attempts=0)
     )
     announce_delivery(conn, row.company_id, row.subscription_id)
     await record(conn, access, "webhook.resume", f"webhook {row.subscription_id}")

@@ -73,7 +73,6 @@ def _upgrade_events() -> None:
     op.create_index(
         "uq_webhook_events_sequence", table, ["company_id", "order_id", "sequence"], unique=True
     )
-    op.create_index("ix_webhook_events_happened_at", table, ["happened_at"])
 
 
 def _upgrade_deliveries() -> None:
@@ -100,7 +99,6 @@ def downgrade() -> None:
     for name in ("claimed_until", "next_attempt_at", "created_at"):
         op.drop_column("webhook_deliveries", name)
     op.execute("DELETE FROM webhook_events WHERE partner_id IS NULL")
-    op.drop_index("ix_webhook_events_happened_at", table_name="webhook_events")
     op.drop_index("uq_webhook_events_sequence", table_name="webhook_events")
     for name in ("sequence", "submission", "order_id"):
         op.drop_column("webhook_events", name)
