@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast lint format bench lock clean
+.PHONY: help install demo serve test test-fast lint audit format bench lock clean
 
 help: ## Show what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ lint: install ## Check style, types and which part may import which
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install ## Ask a public database about known faults of what we depend on (needs the network)
+	$(BIN)/uv tool run pip-audit --require-hashes --disable-pip --requirement requirements.txt
 
 format: install ## Put the code into its form
 	$(BIN)/ruff format .

@@ -87,6 +87,8 @@ class RateLimits:
         self._default = default_limit
         self._concurrent = concurrent
         self._counts: dict[UUID, _Count] = {}
+        # Two at once would tell the same counts twice.
+        self._syncing = asyncio.Lock()
 
     def count(self, key_id: UUID, limit: int | None) -> Standing:
         """Count one request of a key, and say where that leaves it."""
@@ -119,6 +121,10 @@ class RateLimits:
 
     async def sync(self) -> None:
         """Tell the database what was counted here, and learn the sums of all processes."""
+        async with self._syncing:
+            await self._sync()
+
+    async def _sync(self) -> None:
         used = {key: count.untold for key, count in self._counts.items() if count.untold}
         if not used:
             self._forget_old()

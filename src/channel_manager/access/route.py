@@ -11,7 +11,7 @@ from channel_manager.access.limits import RateLimits, too_many
 from channel_manager.access.permissions import Permission
 from channel_manager.access.service import Access, check_allowed, identify, read_key
 from channel_manager.db import Database
-from channel_manager.errors import InvalidInput, UnsupportedMediaType
+from channel_manager.errors import InvalidInput, Problem, UnsupportedMediaType
 from channel_manager.strict_json import loads
 
 COMPANY_PREFIX = "/{tenant}/{environment}/{company}"
@@ -38,6 +38,7 @@ class CompanyRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             access = await _admit(request, permission)
+            _check_query(request)
             with limits_of(request).one_of_few(access.key_id):
                 if takes_body:
                     _check_media_type(request)
@@ -76,6 +77,13 @@ class StrictRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         """The parsed body."""
         return self._strict
+
+
+def _check_query(request: Request) -> None:
+    # The database can't hold a NUL, so nothing can be found or made by one.
+    for name, value in request.query_params.multi_items():
+        if "\x00" in name + value:
+            raise InvalidInput.of([Problem(name, "has a NUL in it; send whole characters")])
 
 
 def _check_media_type(request: Request) -> None:

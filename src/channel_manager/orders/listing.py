@@ -41,6 +41,8 @@ _SAFE_UNTIL = text("""
         WHERE datname = current_database() AND backend_xid IS NOT NULL
             AND pid <> pg_backend_pid()))
 """)
+FIRST_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime(9000, 1, 1, tzinfo=UTC)
 FILTERS = ("status", "sellToOrderReference", "receivedAtFrom", "receivedAtTo")
 
 
@@ -185,7 +187,8 @@ def _instant(name: str, query: Mapping[str, str], problems: list[Problem]) -> da
     if instant is None or instant.tzinfo is None:
         problems.append(Problem(name, "must be ISO 8601 with an offset, like 2026-05-01T00:00:00Z"))
         return None
-    return instant
+    # Clients say "always" and "for ever" by the ends of their own calendars.
+    return min(max(instant, FIRST_INSTANT), LAST_INSTANT)
 
 
 def _page_size(query: Mapping[str, str], problems: list[Problem]) -> int | None:
