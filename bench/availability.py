@@ -28,7 +28,7 @@ from channel_manager.migrations import upgrade
 from channel_manager.settings import Settings
 from channel_manager.venue_file import read_venue_file
 from channel_manager.venue_import import import_venue
-from support import COMPANY, ROOT, percentile, save
+from scratch import COMPANY, ROOT, percentile, save
 
 DAYS = 90
 WARM_UP = 20

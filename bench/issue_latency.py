@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from support import ORDERS, Service, order, percentile, save, scratch_service
+from scratch import ORDERS, Service, order, percentile, save, scratch_service
 
 ORDERS_MEASURED = 200
 WARM_UP = 30
