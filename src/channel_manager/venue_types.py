@@ -89,11 +89,10 @@ ValidDays = Annotated[int, Field(ge=1, le=3_660)]
 PerYear = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # Venue-local, as YYYY-MM-DD and HH:MM or HH:MM:SS.
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-SlotTime = Annotated[
-    time,
-    BeforeValidator(_time),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"}),
-]
+TIME_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^(([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?|24:00(:00)?)$"}
+)
+SlotTime = Annotated[time, BeforeValidator(_time), TIME_SCHEMA]
 
 
 class Section(BaseModel):

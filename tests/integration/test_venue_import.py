@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -190,3 +191,39 @@ async def test_a_dry_run_leaves_an_empty_database_empty(postgres, tmp_path):
         empty = Database(url, pool_size=1)
         assert await has_schema(empty) is False
         await empty.close()
+
+
+# A Sunday, on which there are slots.
+SUNDAY = date.today() + timedelta(days=6 - date.today().weekday() + 7)  # noqa: DTZ011
+ADMISSIONS = f"""admissions:
+  - code: MUSEUM
+    name: Museum
+    translations: {{DAN: Museet}}
+    dayCapacity: 200
+    lateMinutes: 30
+    schedules:
+      - code: WEEKEND
+        validFrom: 2026-01-01
+        recurrence: FREQ=WEEKLY;BYDAY=SA,SU
+        opening: {{opens: "10:00", closes: "24:00", slotMinutes: 60}}
+        capacity: 20
+        exceptDates: [2026-01-03]
+    closures:
+      - {{dateFrom: 2099-12-24, dateTo: 2099-12-25, reason: Holidays}}
+    overrides:
+      - {{date: {SUNDAY}, start: "12:00", capacity: 5}}
+items:
+"""
+
+
+async def test_admissions_are_exported_as_they_were_imported(database):
+    text_with = HARBOUR.replace("items:\n", ADMISSIONS).replace(
+        "    ticketType: MUSEUM\n",
+        "    ticketType: MUSEUM\n    admissions: [{code: MUSEUM, slots: any_time}]\n",
+    )
+    company_id = (await import_text(database, text_with)).company_id
+    exported = await export_text(database, company_id)
+    assert "FREQ=WEEKLY;BYDAY=SA,SU" in exported
+    assert (await import_text(database, text_with)).differences == []
+    assert (await import_text(database, exported)).differences == []
+    assert await export_text(database, company_id) == exported

@@ -138,6 +138,30 @@ def test_a_ticket_needs_a_price():
     assert "give its price" in faults((price, ""))[0][1]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "dayCapacity: 5",
+        "closures: [{dateFrom: 2027-01-01, dateTo: 2027-01-02}]",
+    ],
+)
+def test_what_a_schedule_is_needed_for_is_refused_without_one(said):
+    told = faults(("items:\n", f"admissions:\n  - code: M\n    name: Museum\n    {said}\nitems:\n"))
+    assert "needs schedules" in told[0][1]
+
+
+@pytest.mark.parametrize("day", ["0", "1800000000", "2027-02-29"])
+def test_a_date_that_is_none_is_refused_in_every_section(day):
+    for said in (
+        f"closures: [{{dateFrom: {day}, dateTo: 2027-01-02}}]",
+        f"overrides: [{{date: {day}, closed: true}}]",
+        f"schedules: [{{code: A, capacity: 1, validFrom: {day}}}]",
+    ):
+        section = f"admissions:\n  - code: M\n    name: Museum\n    {said}\nitems:\n"
+        told = faults(("items:\n", section))
+        assert "YYYY-MM-DD" in told[0][1] or "calendar" in told[0][1]
+
+
 def test_a_venue_may_insist_on_numbers_that_can_be_guessed_but_not_on_ones_that_run_out():
     insist = '"HM-[N*6]"\n    insistOnPattern: true\n    numbersPerYear: {}'
     text = HARBOUR.replace('"HM-[X*9]"', insist.format(10_000))

@@ -11,7 +11,7 @@ from channel_manager.capacity import rules
 from channel_manager.capacity.rules import Opening, ScheduleRule
 from channel_manager.capacity.schedules import Place, contradictions
 from channel_manager.capacity.wants import SlotChoice
-from channel_manager.venue_types import Code, Description, Section, Translations
+from channel_manager.venue_types import TIME_SCHEMA, Code, Day, Description, Section, Translations
 
 MAX_CAPACITY = 1_000_000
 MAX_HORIZON_DAYS = 1_100
@@ -30,10 +30,10 @@ def _end(value: object) -> object:
     return time() if value in ("24:00", "24:00:00") else _time(value)
 
 
-LocalTime = Annotated[time, BeforeValidator(_time)]
-LocalEnd = Annotated[time, BeforeValidator(_end)]
+LocalTime = Annotated[time, BeforeValidator(_time), TIME_SCHEMA]
+LocalEnd = Annotated[time, BeforeValidator(_end), TIME_SCHEMA]
 Capacity = Annotated[int, Field(ge=0, le=MAX_CAPACITY)]
-Days = Annotated[list[date], Field(max_length=1_000)]
+Days = Annotated[list[Day], Field(max_length=1_000)]
 
 
 class OpeningSection(Section):
@@ -72,9 +72,9 @@ class RuleSection(Section):
 
     code: Code
     """The schedule's name."""
-    valid_from: date
+    valid_from: Day
     """The first day; the recurrence counts from it."""
-    valid_until: date | None = None
+    valid_until: Day | None = None
     """The last day; without end where this is left out."""
     recurrence: Annotated[str, Field(max_length=500)] = "FREQ=DAILY"
     """On which days, as an RFC 5545 rule: FREQ=WEEKLY;BYDAY=SA,SU."""
@@ -124,9 +124,9 @@ class RuleSection(Section):
 class ClosureSection(Section):
     """Days or hours on which slots are closed."""
 
-    date_from: date
+    date_from: Day
     """The first day."""
-    date_to: date
+    date_to: Day
     """The last day."""
     reason: Annotated[str, Field(max_length=200)] = ""
     """Why; for the venue's own use."""
@@ -150,7 +150,7 @@ class ClosureSection(Section):
 class OverrideSection(Section):
     """Another capacity or state for one slot or one day."""
 
-    date: date
+    date: Day
     """The slot's day."""
     start: LocalTime | None = None
     """The slot's start; all slots of the day where this is left out."""
@@ -242,8 +242,13 @@ def _of_schedule(admission: AdmissionSection, today: date) -> Iterator[tuple[Pla
     overrides = [section.override() for section in admission.overrides]
     for (part, *rest), message in contradictions(admission.rules(), overrides, today, last):
         yield (names.get(str(part), part), *rest), message
-    if admission.day_capacity is not None and not admission.schedules:
-        yield ("dayCapacity",), "needs schedules, which say on which days it is open"
+    if not admission.schedules:
+        given = {
+            "dayCapacity": admission.day_capacity is not None,
+            "closures": bool(admission.closures),
+        }
+        for name in (name for name, is_given in given.items() if is_given):
+            yield (name,), "needs schedules, which say on which days it is open"
 
 
 def _misuse(use: ItemAdmissionSection, admission: AdmissionSection | None) -> str | None:
