@@ -4,7 +4,6 @@ import re
 from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, ClassVar
-from zoneinfo import ZoneInfo
 
 from babel.numbers import list_currencies
 from pydantic import (
@@ -24,10 +23,7 @@ _HOUR_MINUTE = re.compile(r"\d{2}:\d{2}", re.ASCII)
 
 
 def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError):
-        raise ValueError("is not an IANA time zone, such as Europe/Copenhagen") from None
+    local_time.zone(value)
     return value
 
 
