@@ -64,20 +64,16 @@ def _of_several(needed: Mapping[Need, int], rows: Sequence[AnyRow]) -> Iterator[
     slots: dict[Need, list[AnyRow]] = defaultdict(list)
     for row in rows:
         slots[row.admission_code, row.whole_day].append(row)
-    timed = [need for need in needed if not need[1]]
-    seen = set[datetime]()
+    by_day = all(whole_day for _, whole_day in needed)
+    seen = set[date | datetime]()
     for row in rows:
-        starts_a_visit = row.whole_day is not bool(timed)
-        if (
-            not starts_a_visit
-            or row.starts_at in seen
-            or (row.admission_code, row.whole_day) not in needed
-        ):
-            continue
-        seen.add(row.starts_at)
-        found = _all_slots(needed, slots, row)
-        if found is not None:
-            yield found
+        when = row.local_date if by_day else row.starts_at
+        fits = row.whole_day is by_day and (row.admission_code, by_day) in needed
+        if fits and when not in seen:
+            seen.add(when)
+            found = _all_slots(needed, slots, row)
+            if found is not None:
+                yield found
 
 
 def _all_slots(
