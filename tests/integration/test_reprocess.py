@@ -31,7 +31,7 @@ async def test_an_order_that_failed_is_issued_once_the_cause_is_gone(client, dat
     path = f"{ORDERS_PATH}/{made['orderId']}"
     failed = await settled(client, path)
     assert failed["status"] == "Error"
-    assert "incident" in failed["statusMessage"]
+    assert "no free X-[N] numbers" in failed["statusMessage"]
     assert [item["wallets"] for item in failed["items"]] == [[]]
     async with database.transaction() as conn:
         await conn.execute(text("UPDATE ticket_types SET number_pattern = 'X-[X*12]'"))

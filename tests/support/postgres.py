@@ -14,7 +14,8 @@ from channel_manager.db import Database, plain_url
 from channel_manager.embedded import EmbeddedPostgres
 from channel_manager.migrations import upgrade
 
-TEMPLATE = "channel_manager_template"
+# One for each test process: several may share a server.
+TEMPLATE = f"channel_manager_template_{os.getpid()}"
 
 
 @contextmanager
