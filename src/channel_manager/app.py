@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
@@ -100,7 +101,7 @@ def _add_health(app: FastAPI, database: Database) -> None:
             raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
         return json_reply({"status": "ready"})
 
-    @app.get("/metrics", tags=["Health"])
+    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
     async def prometheus() -> Response:
         """What Prometheus scrapes."""
         return Response(await metrics(database), media_type=CONTENT_TYPE_LATEST)

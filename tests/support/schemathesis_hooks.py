@@ -3,12 +3,15 @@
 Only values that are valid in form are replaced, so what was generated as wrong stays wrong.
 """
 
+import os
 from typing import Any
 
 import schemathesis
 
 from channel_manager.schemas import parse_uuid
 from support import castle
+
+NEVER = "00000000-0000-7000-8000-000000000000"
 
 
 @schemathesis.hook
@@ -25,6 +28,16 @@ def map_body(context: Any, body: Any) -> Any:
     if isinstance(body.get("items"), list):
         changed["items"] = [_line(entry) for entry in body["items"]]
     return changed
+
+
+@schemathesis.hook
+def map_path_parameters(context: Any, path_parameters: Any) -> Any:
+    """Never the key that the run itself uses: rotated or revoked, it would reach nothing more."""
+    if not isinstance(path_parameters, dict):
+        return path_parameters
+    if path_parameters.get("key_id") == os.environ["OWN_KEY_ID"]:
+        return path_parameters | {"key_id": NEVER}
+    return path_parameters
 
 
 def _line(entry: Any) -> Any:

@@ -50,7 +50,24 @@ async def manifest_page(request: Request, mid: ManifestId = "") -> HTMLResponse:
     return HTMLResponse(render_page(view, links=links), headers=page_headers(view))
 
 
-@router.get("/pdf", operation_id="getManifestPdf", responses=public(400, 404, 503))
+class PdfResponse(Response):
+    """A PDF."""
+
+    media_type = "application/pdf"
+
+
+class CalendarResponse(Response):
+    """A calendar file."""
+
+    media_type = "text/calendar"
+
+
+@router.get(
+    "/pdf",
+    response_class=PdfResponse,
+    operation_id="getManifestPdf",
+    responses=public(400, 404, 503),
+)
 async def manifest_pdf(
     request: Request, mid: ManifestId = "", layout: Literal["ticket", "compact"] = "ticket"
 ) -> Response:
@@ -60,10 +77,15 @@ async def manifest_pdf(
     content = await asyncio.to_thread(render_pdf, view, layout=layout)
     name = f'attachment; filename="{view.order_reference}.pdf"'
     headers = PRIVATE | {"Content-Disposition": name}
-    return Response(content, media_type="application/pdf", headers=headers)
+    return PdfResponse(content, headers=headers)
 
 
-@router.get("/calendar", operation_id="getManifestCalendar", responses=public(400, 404, 503))
+@router.get(
+    "/calendar",
+    response_class=CalendarResponse,
+    operation_id="getManifestCalendar",
+    responses=public(400, 404, 503),
+)
 async def manifest_calendar(request: Request, mid: ManifestId = "") -> Response:
     """The visits as a calendar file."""
     view = await _find(request, mid)
@@ -71,7 +93,7 @@ async def manifest_calendar(request: Request, mid: ManifestId = "") -> Response:
     content = render_calendar(view, now=request.app.state.clock(), page_url=page)
     name = f'attachment; filename="{view.order_reference}.ics"'
     headers = PRIVATE | {"Content-Disposition": name}
-    return Response(content, media_type="text/calendar", headers=headers)
+    return CalendarResponse(content, headers=headers)
 
 
 @router.get("/json", operation_id="getManifestJson", responses=public(400, 404, 503))
