@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+# How many test processes run side by side.
+JOBS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test test-fast lint audit format bench lock clean
 
@@ -26,7 +29,7 @@ serve: install ## Serve API and worker on port 8000, with the embedded database
 	$(BIN)/channel-manager serve --port 8000
 
 test: install ## Run all tests (the browser's need Chromium: apt-get install chromium)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 test-fast: install ## Run the unit tests alone: no database, no network
 	$(BIN)/python -m pytest tests/unit

@@ -31,13 +31,11 @@ def map_body(context: Any, body: Any) -> Any:
 
 
 @schemathesis.hook
-def map_path_parameters(context: Any, path_parameters: Any) -> Any:
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Never the key that the run itself uses: rotated or revoked, it would reach nothing more."""
-    if not isinstance(path_parameters, dict):
-        return path_parameters
-    if path_parameters.get("key_id") == os.environ["OWN_KEY_ID"]:
-        return path_parameters | {"key_id": NEVER}
-    return path_parameters
+    given = case.path_parameters or {}
+    if str(given.get("key_id", "")).lower() == os.environ["OWN_KEY_ID"]:
+        case.path_parameters["key_id"] = NEVER
 
 
 def _line(entry: Any) -> Any:
