@@ -102,6 +102,7 @@ class Database:
             },
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._at_one_instant = self.engine.execution_options(isolation_level="REPEATABLE READ")
         # Where set, news of this process's own commits stays in it: a worker does itself what it
         # has caused, and a hundred others needn't look for it too.
         self.on_news: Callable[[str], None] | None = None
@@ -128,6 +129,16 @@ class Database:
         """
         with translated_errors():
             async with self._reading.connect() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one instant throughout, for reads of several statements.
+
+        Errors: `Unavailable` as above.
+        """
+        with translated_errors():
+            async with self._at_one_instant.begin() as conn:
                 yield conn
 
     async def _tell(self, conn: AsyncConnection, news: Iterable[str]) -> None:

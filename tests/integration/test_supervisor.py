@@ -17,8 +17,10 @@ from channel_manager.supervisor import LAST_BACKOFF, _backoff, listen
 
 # A parent with one child, which notes its pid; `stubborn` ones ignore SIGTERM.
 PARENT = """
-import sys
+import signal, sys
 from channel_manager.supervisor import Child, run
+# Whoever runs the tests may have started them with nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 argv = [sys.executable, "-c", sys.argv[1], sys.argv[2], str(__import__("os").getpid())]
 sys.exit(run([Child("child", argv)], grace_seconds=float(sys.argv[3])))
 """

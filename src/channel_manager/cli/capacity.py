@@ -9,10 +9,11 @@ from rich.table import Table
 from sqlalchemy import select
 
 from channel_manager import local_time
+from channel_manager.access.audit import record
 from channel_manager.capacity.changes import SlotChange, adjust_slot, change_slots, lock_slots
 from channel_manager.capacity.generation import generate_slots
 from channel_manager.capacity.models import TimeSlot
-from channel_manager.cli.companies import pick_company
+from channel_manager.cli.companies import operator_access, pick_company
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
 from channel_manager.clock import system_clock
@@ -97,6 +98,7 @@ def set_(
             found = await pick_company(conn, company)
             for row in _there(await lock_slots(conn, found.company_id, [slot])):
                 await adjust_slot(conn, row, found.zone, values)
+            await record(conn, operator_access(found), "slot.set", f"slot {slot}", after=values)
 
     with the_database() as url:
         run(url, work)
@@ -115,6 +117,7 @@ def reset(slot: SlotId, company: Company = None) -> None:
                 conn, [SlotChange(row, {"adjusted": False}, "reset") for row in rows]
             )
             await generate_slots(conn, found, system_clock())
+            await record(conn, operator_access(found), "slot.reset", f"slot {slot}")
 
     with the_database() as url:
         run(url, work)
@@ -137,8 +140,13 @@ def audit(
     async def work(database: Database) -> tuple[CompanyInfo, Audit]:
         async with database.transaction() as conn:
             found = await pick_company(conn, company)
-            look = repair_capacity if repair else audit_capacity
-            return found, await look(conn, found.company_id)
+            if not repair:
+                return found, await audit_capacity(conn, found.company_id)
+            done = await repair_capacity(conn, found.company_id)
+            told = {"differences": len(done.differences)}
+            subject = f"company {found.company_id}"
+            await record(conn, operator_access(found), "capacity.repair", subject, after=told)
+            return found, done
 
     with the_database() as url:
         found, done = run(url, work)

@@ -103,5 +103,5 @@ async def manifest_json(request: Request, mid: ManifestId = "") -> Response:
 
 
 async def _find(request: Request, mid: str) -> ManifestView:
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).snapshot() as conn:
         return await find_manifest(conn, mid, request.app.state.clock())

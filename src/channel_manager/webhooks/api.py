@@ -186,7 +186,7 @@ async def list_deliveries(
 ) -> Response:
     """The delivery log, newest first: each event, and every attempt to deliver it."""
     wanted = deliveries.PageRequest(state, page_size, page_key)
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).snapshot() as conn:
         page = await deliveries.list_deliveries(conn, access, subscription_id, wanted)
     more = bool(page.next_key)
     kept = {"pageSize": page_size, "pageKey": page.next_key} | ({"state": state} if state else {})
