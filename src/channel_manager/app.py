@@ -32,6 +32,7 @@ from channel_manager.metrics import metrics
 from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound import address_policy
+from channel_manager.request_id import FAULT
 from channel_manager.responses import error_reply, json_reply, public
 from channel_manager.settings import Settings
 from channel_manager.webhooks.api import router as webhooks_router
@@ -125,13 +126,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
         log.error("request_failed", exc_info=error)
-        return json_reply(
-            {
-                "code": "internal_error",
-                "message": "A fault on our side; it has been logged under x-request-id.",
-            },
-            500,
-        )
+        return json_reply(FAULT, 500)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 _SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HEADER = b"x-request-id"
 _SHOWN_PATH = 100
-_FAULT = {
+FAULT = {
     "code": "internal_error",
     "message": "A fault on our side; it has been logged under x-request-id.",
 }
@@ -42,7 +42,7 @@ class RequestId:
             # Starlette's own layer for faults is outside this one, and its reply would lack the id.
             # It still gets the fault, to log it.
             if not reply.status:
-                await json_reply(_FAULT, 500)(scope, receive, reply.send)
+                await json_reply(FAULT, 500)(scope, receive, reply.send)
             raise
         finally:
             log.info(

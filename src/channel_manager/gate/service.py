@@ -6,7 +6,7 @@ Each function works inside the caller's transaction. Time is the database's cloc
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -82,10 +82,14 @@ async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict
     locked = await lock_tickets(conn, gate.access, [token.ticket_id for token in wanted])
     tickets = {ticket.ticket_id: ticket for ticket in locked}
     admitted, shown = 0, []
+    used = set()
     for index, (token, entry) in enumerate(zip(wanted, body.tokens, strict=True)):
         ticket = tickets.get(token.ticket_id)
         if ticket is None:
             raise _unknown_token(index)
+        if token.ticket_id in used:
+            # The same ticket may stand twice in one request: the second is judged after the first.
+            (ticket,) = await read_tickets(conn, gate.access, [token.ticket_id])
         ((_, verdict),) = _judge(gate, [ticket], token.admission_code, entry.quantity, now)
         if not verdict.lets_in:
             raise Refused(f"tokens[{index}]: {verdict.message}", code=verdict.code)
@@ -99,8 +103,8 @@ async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict
             verdict,
             now,
         )
+        used.add(token.ticket_id)
         shown.append(_ticket_out(ticket, verdict))
-        tickets = await _reread(conn, gate, tickets)
     return {"code": Code.OK, "message": "Welcome.", "admitted": admitted, "tickets": shown}
 
 
@@ -165,8 +169,8 @@ async def today(conn: AsyncConnection, gate: Gate, admission_code: str) -> dict[
     """How many guests have entered on the venue's today."""
     zone = gate.access.company.zone
     day = local_time.today(zone, await _now(conn))
-    start = datetime.combine(day, time.min, zone).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    start = local_time.day_start(day, zone)
+    end = local_time.day_start(day + timedelta(days=1), zone)
     counted = await count_entries(conn, gate.access, admission_code, start, end)
     return {"admissionCode": admission_code, "date": day, "admitted": counted}
 
@@ -286,14 +290,6 @@ async def _count(conn: AsyncConnection, gate: Gate, ticket: Ticket, values: dict
         .where(Asset.company_id == gate.access.company.company_id, Asset.row_id == ticket.ticket_id)
         .values(values)
     )
-
-
-async def _reread(
-    conn: AsyncConnection, gate: Gate, tickets: dict[Any, Ticket]
-) -> dict[Any, Ticket]:
-    # The same ticket may stand twice in one request: the second is judged after the first.
-    fresh = await read_tickets(conn, gate.access, list(tickets))
-    return {ticket.ticket_id: ticket for ticket in fresh}
 
 
 def _token(gate: Gate, ticket: Ticket, body: TryIn, now: datetime) -> str:
