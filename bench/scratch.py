@@ -1,5 +1,6 @@
 """What the benchmarks share: a scratch service in processes of its own, and how figures print."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,6 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import psutil
+
 from channel_manager.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[1]
@@ -35,26 +39,54 @@ class Service:
     base: str
     key: str
     database_url: str
+    # The process that keeps the service's others running, and PostgreSQL's own parent.
+    pid: int
+    database_pid: int
 
 
 @contextmanager
 def scratch_service(*options: str) -> Iterator[Service]:
-    """`channel-manager serve` with the castle, on a durable embedded database of its own."""
-    with tempfile.TemporaryDirectory(prefix="channel-manager-bench-") as home:
-        embedded = EmbeddedPostgres(Path(home))
-        url = embedded.start()
+    """`channel-manager serve` with the castle, on a durable embedded database of its own.
+
+    Where BENCH_DATABASE_URL names an empty database on this machine, on that one instead.
+    """
+    with _database() as (url, database_pid):
         env = os.environ | {
             "CHANNEL_MANAGER_DATABASE_URL": url,
             "CHANNEL_MANAGER_LOG_LEVEL": "WARNING",
             "CHANNEL_MANAGER_DEVELOPMENT": "true",
+            # A benchmark is no partner.
+            "CHANNEL_MANAGER_RATE_LIMIT": "1000000000",
+            "CHANNEL_MANAGER_KEY_CONCURRENCY": "10000",
         }
+        _command(env, "migrate")
+        _command(env, "import", str(ROOT / "examples" / "castle.yaml"))
+        key = _command(env, "key", "create").splitlines()[-1]
+        with _serving(env, options) as (base, pid):
+            yield Service(base, key, url, pid, database_pid)
+
+
+@contextmanager
+def _database() -> Iterator[tuple[str, int]]:
+    if url := os.environ.get("BENCH_DATABASE_URL"):
+        yield url, asyncio.run(_parent_of_backends(url))
+        return
+    with tempfile.TemporaryDirectory(prefix="channel-manager-bench-") as home:
+        embedded = EmbeddedPostgres(Path(home))
+        url = embedded.start()
         try:
-            _command(env, "import", str(ROOT / "examples" / "castle.yaml"))
-            key = _command(env, "key", "create").splitlines()[-1]
-            with _serving(env, options) as base:
-                yield Service(base, key, url)
+            yield url, int((embedded.data / "postmaster.pid").read_text().split()[0])
         finally:
             embedded.release()
+
+
+async def _parent_of_backends(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        backend: int = await connection.fetchval("SELECT pg_backend_pid()")
+        return psutil.Process(backend).ppid()
+    finally:
+        await connection.close()
 
 
 def _command(env: dict[str, str], *arguments: str) -> str:
@@ -65,7 +97,7 @@ def _command(env: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def _serving(env: dict[str, str], options: Sequence[str]) -> Iterator[str]:
+def _serving(env: dict[str, str], options: Sequence[str]) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -73,7 +105,7 @@ def _serving(env: dict[str, str], options: Sequence[str]) -> Iterator[str]:
     process = subprocess.Popen([*COMMAND, "serve", "--port", str(port), *options], env=env)
     try:
         _wait_ready(base)
-        yield base
+        yield base, process.pid
     finally:
         process.terminate()
         process.wait()

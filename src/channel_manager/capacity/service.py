@@ -35,9 +35,11 @@ _LOCK = text("""
     ORDER BY slot_id FOR UPDATE
 """)
 _HELD = text("""
-    SELECT slot_id, quantity FROM reservations
-    WHERE company_id = :company AND order_id = :order AND submission = :submission
-        AND released_at IS NULL
+    SELECT order_id, submission, slot_id, quantity
+    FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
+        AS holder (order_id, submission)
+    JOIN reservations USING (order_id, submission)
+    WHERE company_id = :company AND released_at IS NULL
 """)
 _LAPSED = text("""
     SELECT reservations.slot_id, quantity, admission_code, local_date,
@@ -58,8 +60,8 @@ _RELEASE = text("""
 """)
 _HOLD = text("""
     INSERT INTO reservations (company_id, order_id, submission, slot_id, quantity)
-    SELECT :company, :order, :submission, *
-    FROM unnest(CAST(:slots AS uuid[]), CAST(:quantities AS int[]))
+    SELECT :company, * FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]),
+        CAST(:slots AS uuid[]), CAST(:quantities AS int[]))
     ON CONFLICT (company_id, order_id, submission, slot_id)
     DO UPDATE SET quantity = excluded.quantity, held_at = now(), released_at = NULL
 """)
@@ -98,11 +100,21 @@ class Plan:
     # For messages: what each slot was asked for as, and where.
     names: Mapping[UUID, tuple[Moment, str]]
 
-    def refuse_beyond(self, slot_id: UUID, room: int) -> None:
-        """Errors: `Refused` where a slot with this much room left has too little."""
-        mine = self.held[slot_id]
-        if self.needed[slot_id] > room + mine:
-            raise _exceeded(*self.names[slot_id], room + mine, self.needed[slot_id])
+    @property
+    def changes(self) -> Counter[UUID]:
+        """What each slot's count changes by."""
+        changes = Counter(self.needed)
+        changes.subtract(self.held)
+        return changes
+
+    def take_from(self, room: dict[UUID, int]) -> None:
+        """Take from each slot's room; nothing of it on `Refused`, where a slot has too little."""
+        for slot_id, guests in self.needed.items():
+            left = room[slot_id] + self.held[slot_id]
+            if guests > left:
+                raise _exceeded(*self.names[slot_id], left, guests)
+        for slot_id, change in self.changes.items():
+            room[slot_id] = room.get(slot_id, 0) - change
 
 
 async def slot_problems(
@@ -121,52 +133,74 @@ async def slot_problems(
 
 
 async def plan(
-    conn: AsyncConnection, holder: Holder, zone: ZoneInfo, wants: Sequence[Want]
-) -> Plan:
-    """Which slots an order is to take. Locks nothing, so that whatever else issuing takes time for
-    is done before a much wanted slot is locked; what is plainly sold out is refused at once.
+    conn: AsyncConnection, company_id: UUID, zone: ZoneInfo, asked: Mapping[Holder, Sequence[Want]]
+) -> dict[Holder, Plan | Refused]:
+    """Which slots some orders are to take, in their order: those before have what they take.
 
-    What the holder holds already counts. Errors: `Refused`, `time_slot_not_found` or
-    `capacity_exceeded`.
+    Locks nothing, so that whatever else issuing takes time for is done before a much wanted slot
+    is locked. What is plainly sold out is refused here: `time_slot_not_found` or
+    `capacity_exceeded`. What a holder holds already counts.
     """
+    moments = {want.moment: None for wants in asked.values() for want in wants}
+    found = await find_slots(conn, company_id, zone, list(moments))
+    # Only what a replace has handed on is held before an order is issued.
+    held = await _held(conn, [holder for holder in asked if holder.submission > 1])
+    room = {slot.slot_id: slot.room for slot in found.values()}
+    planned: dict[Holder, Plan | Refused] = {}
+    for holder, wants in asked.items():
+        try:
+            one = _plan_one(wants, found, held.get(holder, Counter()))
+            one.take_from(room)
+        except Refused as refusal:
+            planned[holder] = refusal
+        else:
+            planned[holder] = one
+    return planned
+
+
+def _plan_one(
+    wants: Sequence[Want], found: Mapping[Moment, FoundSlot], held: Counter[UUID]
+) -> Plan:
     places = first_places(wants)
-    found = await find_slots(conn, holder.company_id, zone, list(places))
     for moment, place in places.items():
         _refuse_unless_open(moment, found.get(moment), place)
     needed = Counter[UUID]()
     for want in wants:
         needed[found[want.moment].slot_id] += want.guests
-    planned = Plan(
-        slots={moment: slot.slot_id for moment, slot in found.items()},
+    return Plan(
+        slots={moment: found[moment].slot_id for moment in places},
         needed=needed,
-        held=await _held(conn, holder),
+        held=held,
         names={found[moment].slot_id: (moment, place) for moment, place in places.items()},
     )
-    for slot in found.values():
-        planned.refuse_beyond(slot.slot_id, slot.room)
-    return planned
 
 
-async def take(conn: AsyncConnection, holder: Holder, planned: Plan) -> None:
-    """Take the places of a plan, all or none; what is held beyond it goes back.
+async def take(conn: AsyncConnection, company_id: UUID, plans: Mapping[Holder, Plan]) -> None:
+    """Take the places of some orders' plans, all or none; what is held beyond them goes back.
 
     Errors: `Refused`, as in `plan`; the caller rolls back.
     """
-    if planned.needed == planned.held:
+    changing = {holder: plan for holder, plan in plans.items() if plan.needed != plan.held}
+    if not changing:
         return
-    touched = planned.needed.keys() | planned.held.keys()
-    locked = await _lock(conn, holder.company_id, touched)
-    for slot_id in planned.needed:
-        slot = locked.get(slot_id)
-        if slot is None or not slot.is_open:
-            raise _not_found(*planned.names[slot_id], "is closed")
-        planned.refuse_beyond(slot_id, slot.room)
-    if planned.held:
-        await conn.execute(_RELEASE, {"company": holder.company_id, "orders": [holder.order_id]})
-    await _hold(conn, holder, planned.needed)
-    changes = Counter(planned.needed)
-    changes.subtract(planned.held)
-    await _record(conn, holder.company_id, _movements(holder, changes, 1), "taken")
+    touched = {slot for plan in changing.values() for slot in (*plan.needed, *plan.held)}
+    locked = await _lock(conn, company_id, touched)
+    room = {slot.slot_id: slot.room for slot in locked.values()}
+    for planned in changing.values():
+        for slot_id in planned.needed:
+            slot = locked.get(slot_id)
+            if slot is None or not slot.is_open:
+                raise _not_found(*planned.names[slot_id], "is closed")
+        planned.take_from(room)
+    if holding := [holder.order_id for holder, plan in changing.items() if plan.held]:
+        await conn.execute(_RELEASE, {"company": company_id, "orders": holding})
+    await _hold(conn, company_id, {holder: plan.needed for holder, plan in changing.items()})
+    movements = [
+        movement
+        for holder, plan in changing.items()
+        for movement in _movements(holder, plan.changes, 1)
+    ]
+    await _record(conn, company_id, movements, "taken")
 
 
 async def take_again(conn: AsyncConnection, holder: Holder) -> None:
@@ -180,7 +214,8 @@ async def take_again(conn: AsyncConnection, holder: Holder) -> None:
         for row in rows
     }
     needed = Counter({row.slot_id: row.quantity for row in rows})
-    await take(conn, holder, Plan(slots={}, needed=needed, held=Counter(), names=names))
+    planned = Plan(slots={}, needed=needed, held=Counter(), names=names)
+    await take(conn, holder.company_id, {holder: planned})
 
 
 async def move(
@@ -191,7 +226,7 @@ async def move(
     The rest goes back at once. So a replace to the same slot never needs stock that it holds
     already, and no other order can take it in between (domain: Capacity).
     """
-    held = await _held(conn, old)
+    held = (await _held(conn, [old])).get(old)
     if not held:
         return
     found = await find_slots(conn, old.company_id, zone, list(first_places(wants)))
@@ -202,7 +237,7 @@ async def move(
     kept = held & wanted
     await _lock(conn, old.company_id, held)
     await conn.execute(_RELEASE, {"company": old.company_id, "orders": [old.order_id]})
-    await _hold(conn, new, kept)
+    await _hold(conn, new.company_id, {new: kept})
     movements = [*_movements(old, held, -1), *_movements(new, kept, 1)]
     await _record(conn, old.company_id, movements, "replaced")
 
@@ -226,9 +261,23 @@ async def release(
     await _record(conn, company_id, movements, reason)
 
 
-async def _held(conn: AsyncConnection, holder: Holder) -> Counter[UUID]:
-    rows = await conn.execute(_HELD, _of(holder))
-    return Counter({row.slot_id: row.quantity for row in rows})
+async def _held(conn: AsyncConnection, holders: Sequence[Holder]) -> dict[Holder, Counter[UUID]]:
+    if not holders:
+        return {}
+    company_id = holders[0].company_id
+    rows = await conn.execute(
+        _HELD,
+        {
+            "company": company_id,
+            "orders": [holder.order_id for holder in holders],
+            "submissions": [holder.submission for holder in holders],
+        },
+    )
+    held: dict[Holder, Counter[UUID]] = {}
+    for row in rows:
+        holder = Holder(company_id, row.order_id, row.submission)
+        held.setdefault(holder, Counter())[row.slot_id] = row.quantity
+    return held
 
 
 async def _lock(
@@ -238,14 +287,24 @@ async def _lock(
     return {row.slot_id: row for row in rows}
 
 
-async def _hold(conn: AsyncConnection, holder: Holder, quantities: Mapping[UUID, int]) -> None:
-    if quantities:
+async def _hold(
+    conn: AsyncConnection, company_id: UUID, places: Mapping[Holder, Mapping[UUID, int]]
+) -> None:
+    rows = [
+        (holder.order_id, holder.submission, slot_id, quantity)
+        for holder, quantities in places.items()
+        for slot_id, quantity in quantities.items()
+    ]
+    if rows:
+        orders, submissions, slots, quantities = map(list, zip(*rows, strict=True))
         await conn.execute(
             _HOLD,
             {
-                **_of(holder),
-                "slots": list(quantities.keys()),
-                "quantities": list(quantities.values()),
+                "company": company_id,
+                "orders": orders,
+                "submissions": submissions,
+                "slots": slots,
+                "quantities": quantities,
             },
         )
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy import delete, func, null, select, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
@@ -34,12 +35,13 @@ ASSET_NUMBERS = DatabaseSequence("asset_number_seq", metadata=Table.metadata)
 
 @dataclass(frozen=True, slots=True)
 class Minting:
-    """What is minted for: one submission of one order, paid or not."""
+    """What is minted: the lines of one submission of one order, paid or not."""
 
     company: CompanyInfo
     items: Catalogue
     order_id: UUID
     submission: int
+    lines: Sequence[LineToIssue]
     paid: bool
     # The venue-local day of the order, for prices by days booked ahead.
     booked_on: date
@@ -56,23 +58,25 @@ class Claim:
     reference: str
 
 
-async def mint(conn: AsyncConnection, minting: Minting, lines: Sequence[LineToIssue]) -> None:
-    """Mint all wallets of all lines. Assets are valid at once where the order is paid.
+async def mint(conn: AsyncConnection, mintings: Sequence[Minting]) -> None:
+    """Mint all wallets of some orders of one company. Assets are valid at once where it is paid.
 
     Errors: `Refused`; the caller rolls back, since nothing may be issued in part.
     """
-    own = minting.company.wallet_number_pattern
-    wallet_pattern = NumberPattern.parse(own) if own else None
-    for some in _in_portions(lines):
-        wallets, assets = [], []
-        for line, seq_numbers in some:
+    for portion in _in_portions(mintings):
+        wallets: list[dict[str, Any]] = []
+        valid: list[dict[str, Any]] = []
+        drafts: list[dict[str, Any]] = []
+        for minting, line, seq_numbers in portion:
             plan = contents(line, minting.items, minting.booked_on, minting.company.language)
+            assets = valid if minting.paid else drafts
             for seq_no in seq_numbers:
                 wallet = _wallet_row(minting, line, seq_no, plan)
                 wallets.append(wallet)
                 assets += [_asset_row(minting, wallet, asset, i) for i, asset in enumerate(plan)]
-        await _insert_wallets(conn, wallets, wallet_pattern)
-        await _insert_assets(conn, assets, paid=minting.paid)
+        await _insert_wallets(conn, wallets, mintings[0].company.wallet_number_pattern)
+        await _insert_assets(conn, valid, _INSERT_VALID_ASSETS)
+        await _insert_assets(conn, drafts, _INSERT_DRAFT_ASSETS)
 
 
 async def void(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
@@ -158,15 +162,15 @@ async def next_in_sequence(conn: AsyncConnection, count: int) -> list[int]:
 
 
 def _in_portions(
-    lines: Sequence[LineToIssue],
-) -> Iterator[list[tuple[LineToIssue, range]]]:
-    portion: list[tuple[LineToIssue, range]] = []
+    mintings: Sequence[Minting],
+) -> Iterator[list[tuple[Minting, LineToIssue, range]]]:
+    portion: list[tuple[Minting, LineToIssue, range]] = []
     room = WALLETS_AT_ONCE
-    for line in lines:
+    for minting, line in ((one, line) for one in mintings for line in one.lines):
         first = 1
         while first <= line.wallet_count:
             last = min(line.wallet_count, first + room - 1)
-            portion.append((line, range(first, last + 1)))
+            portion.append((minting, line, range(first, last + 1)))
             room -= last + 1 - first
             first = last + 1
             if room == 0:
@@ -281,11 +285,12 @@ _INSERT_DRAFT_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": null()})
 
 
 async def _insert_wallets(
-    conn: AsyncConnection, rows: list[dict[str, Any]], own_pattern: NumberPattern | None
+    conn: AsyncConnection, rows: list[dict[str, Any]], own_pattern: str | None
 ) -> None:
+    pattern = NumberPattern.parse(own_pattern) if own_pattern else None
     for _ in range(NUMBER_TRIES):
-        if own_pattern is not None:
-            await _number(conn, rows, own_pattern)
+        if pattern is not None:
+            await _number(conn, rows, pattern)
         else:
             for row, number in zip(rows, wallet_reference_numbers(len(rows)), strict=True):
                 row["reference_number"] = number
@@ -296,8 +301,11 @@ async def _insert_wallets(
     raise _no_numbers("wallet")
 
 
-async def _insert_assets(conn: AsyncConnection, rows: list[dict[str, Any]], *, paid: bool) -> None:
-    statement = _INSERT_VALID_ASSETS if paid else _INSERT_DRAFT_ASSETS
+async def _insert_assets(
+    conn: AsyncConnection, rows: list[dict[str, Any]], statement: Insert
+) -> None:
+    if not rows:
+        return
     for _ in range(NUMBER_TRIES):
         await _draw_numbers(conn, rows)
         done = await conn.execute(statement, column_lists(_ASSET_COLUMNS, rows))

@@ -1,7 +1,8 @@
 """Issuing orders in the background: what a worker claims, in the order it came."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,10 @@ from channel_manager.orders.settle import settle
 
 log = structlog.get_logger(__name__)
 
+# Orders in one transaction; groups of one company at the same time: one computes while another
+# waits for the disk, and more would only wait for the same time slots.
+MOST_TOGETHER = 25
+GROUPS_OF_A_COMPANY = 2
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 
@@ -57,8 +62,11 @@ def read_submission(job: QueuedJob) -> Submission:
     return Submission(UUID(ids["company"]), UUID(ids["order"]), int(ids["submission"]))
 
 
+_Claimed = tuple[Submission, "asyncio.Future[None]"]
+
+
 class OrderIssuer:
-    """Issues a worker's claimed orders, a bounded number at a time, oldest first.
+    """Issues a worker's claimed orders, oldest first, those of one company together.
 
     What a poller reads is true: Scheduled while a claimed order waits for its turn, Processing
     from when its issuance begins. Both marks are made for many orders in one statement.
@@ -67,47 +75,67 @@ class OrderIssuer:
     def __init__(self, database: Database, *, concurrency: int) -> None:
         self._database = database
         self._concurrency = concurrency
-        self._waiting: list[tuple[Submission, asyncio.Future[None]]] = []
-        self._running: set[asyncio.Task[None]] = set()
-        self._marking = asyncio.Lock()
+        self._waiting: dict[UUID, deque[_Claimed]] = {}
+        self._unmarked: list[Submission] = []
+        self._running: Counter[UUID] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def issue(self, submission: Submission) -> None:
         """Issue one order, when its turn comes; returns when it has settled."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((submission, done))
-        # Lets the rest of a claimed batch arrive first, so that one statement marks them all.
+        self._waiting.setdefault(submission.company_id, deque()).append((submission, done))
+        self._unmarked.append(submission)
+        # Lets the rest of a claimed batch arrive first, so that they go together.
         await asyncio.sleep(0)
-        await self._start_waiting()
+        self._start_waiting()
         await done
 
-    async def _start_waiting(self) -> None:
-        async with self._marking:
-            room = self._concurrency - len(self._running)
-            starting, self._waiting = self._waiting[:room], self._waiting[room:]
-            if not starting:
-                return
-            await self._mark([s for s, _ in starting], "Processing", ["Submitted", "Scheduled"])
-            for submission, done in starting:
-                task = asyncio.create_task(self._run(submission, done))
-                self._running.add(task)
-            waiting = [submission for submission, _ in self._waiting]
-            if waiting:
-                await self._mark(waiting, "Scheduled", ["Submitted"])
+    def _start_waiting(self) -> None:
+        for company_id in list(self._waiting):
+            while self._has_room(company_id) and company_id in self._waiting:
+                self._running[company_id] += 1
+                self._begin(self._run(company_id, self._take_group(company_id)))
+        if self._unmarked:
+            unmarked, self._unmarked = self._unmarked, []
+            self._begin(self._mark(unmarked, "Scheduled", ["Submitted"]))
 
-    async def _run(self, submission: Submission, done: asyncio.Future[None]) -> None:
+    def _has_room(self, company_id: UUID) -> bool:
+        busy = self._running[company_id] >= GROUPS_OF_A_COMPANY
+        return not busy and self._running.total() < self._concurrency
+
+    def _take_group(self, company_id: UUID) -> list[_Claimed]:
+        waiting = self._waiting[company_id]
+        group = [waiting.popleft() for _ in range(min(len(waiting), MOST_TOGETHER))]
+        if not waiting:
+            del self._waiting[company_id]
+        starting = {submission for submission, _ in group}
+        self._unmarked = [one for one in self._unmarked if one not in starting]
+        return group
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, company_id: UUID, group: Sequence[_Claimed]) -> None:
+        submissions = [submission for submission, _ in group]
+        error: BaseException | None = None
         try:
-            await settle_patiently(self._database, submission)
-        except BaseException as error:  # noqa: BLE001 - handed on to whoever waits for it
-            if not done.done():
-                done.set_exception(error)
-        else:
-            if not done.done():
+            await self._mark(submissions, "Processing", ["Submitted", "Scheduled"])
+            await settle_patiently(self._database, *submissions)
+        except BaseException as fault:  # noqa: BLE001 - handed on to whoever waits for it
+            error = fault
+        for _, done in group:
+            if done.done():
+                continue
+            if error is None:
                 done.set_result(None)
-        finally:
-            task = asyncio.current_task()
-            if task is not None:
-                self._running.discard(task)
-            await self._start_waiting()
+            else:
+                done.set_exception(error)
+        self._running[company_id] -= 1
+        if not self._running[company_id]:
+            del self._running[company_id]
+        self._start_waiting()
 
     async def _mark(
         self, submissions: Sequence[Submission], status: str, before: Sequence[str]
@@ -129,14 +157,14 @@ class OrderIssuer:
             log.warning("orders_not_marked", status=status, count=len(submissions))
 
 
-async def settle_patiently(database: Database, submission: Submission) -> None:
+async def settle_patiently(database: Database, *submissions: Submission) -> None:
     """Settle, and wait out passing faults for as long as they last."""
     wait = FIRST_RETRY_SECONDS
     while True:
         try:
-            await settle(database, submission)
+            await settle(database, *submissions)
         except Unavailable:
-            log.warning("issuance_waits", order_id=str(submission.order_id), seconds=wait)
+            log.warning("issuance_waits", orders=len(submissions), seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LAST_RETRY_SECONDS)
         else:

@@ -1,25 +1,26 @@
 """Taking an accepted order to its end: Issued, Draft or Error (design: One order)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import structlog
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, text
 from sqlalchemy import Sequence as DatabaseSequence
-from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.capacity import service as capacity
+from channel_manager.capacity.service import Plan
 from channel_manager.catalog.service import Catalogue, catalogue
 from channel_manager.companies.models import Company
-from channel_manager.companies.service import COMPANY_COLUMNS, company_info
+from channel_manager.companies.service import COMPANY_COLUMNS, CompanyInfo, company_info
 from channel_manager.db import AnyRow, Database, Table
 from channel_manager.errors import Refused, Unavailable
 from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
 from channel_manager.issuance.service import Minting, mint
-from channel_manager.orders.models import Order, OrderLine
+from channel_manager.orders.models import Order
 from channel_manager.orders.places import wants
 from channel_manager.orders.service import Submission
 from channel_manager.orders.states import IN_FLIGHT, Status
@@ -28,122 +29,204 @@ from channel_manager.webhooks.events import EventName, OrderEvent, publish
 
 log = structlog.get_logger(__name__)
 
+# An order of more is issued alone, since all in one transaction wait for its end.
+MANY_WALLETS = 500
 JOB_NUMBERS = DatabaseSequence("job_number_seq", metadata=Table.metadata)
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Settled:
+    order: AnyRow
     status: Status
     message: str = ""
     hold_expires_at: datetime | None = None
+    # The guest's page; None where there is nothing to show.
+    manifest_id: UUID | None = None
 
 
-async def settle(database: Database, submission: Submission) -> None:
-    """Issue one submission, or set it to Error; nothing where it has settled already.
+@dataclass(slots=True)
+class _Left:
+    """What a transaction has left out, of which it has written nothing."""
 
+    refused: dict[Submission, str] = field(default_factory=dict)
+    alone: list[Submission] = field(default_factory=list)
+
+
+async def settle(database: Database, *submissions: Submission) -> None:
+    """Issue submissions of one company, or set them to Error; nothing where they have settled.
+
+    All in one transaction, which is what makes many orders at once cheap; where that fails, each
+    in its own, so that no order suffers for another.
     Errors: `Unavailable` for a passing fault; the same call may then succeed later.
     """
     try:
         async with database.transaction() as conn:
-            await _issue(conn, submission)
-    except Refused as refusal:
-        await _fail(database, submission, refusal.message)
+            left = await _issue(conn, submissions)
     except Unavailable:
         raise
-    except Exception:
-        incident = uuid4().hex[:12]
-        log.exception("issuance_failed", order_id=str(submission.order_id), incident=incident)
-        await _fail(
-            database,
-            submission,
-            f"The order could not be issued because of a fault at the venue (incident {incident})."
-            " Ask the venue to reprocess it, or replace it.",
-        )
+    except Exception as error:  # noqa: BLE001 - told in the order's message, and logged there
+        left = _Left()
+        if len(submissions) > 1:
+            left.alone += submissions
+        else:
+            left.refused[submissions[0]] = _reason(submissions[0], error)
+    for submission, message in left.refused.items():
+        await _fail(database, submission, message)
+    for submission in left.alone:
+        await settle(database, submission)
 
 
-async def _issue(conn: AsyncConnection, submission: Submission) -> None:
-    order = await _lock_in_flight(conn, submission)
-    if order is None:
-        return
-    company = company_info(order)
+def _reason(submission: Submission, error: Exception) -> str:
+    if isinstance(error, Refused):
+        return error.message
+    incident = uuid4().hex[:12]
+    log.error(
+        "issuance_failed", order_id=str(submission.order_id), incident=incident, exc_info=error
+    )
+    return (
+        f"The order could not be issued because of a fault at the venue (incident {incident})."
+        " Ask the venue to reprocess it, or replace it."
+    )
+
+
+async def _issue(conn: AsyncConnection, submissions: Sequence[Submission]) -> _Left:
+    left = _Left()
+    orders = await _lock_in_flight(conn, submissions)
+    if not orders:
+        return left
+    company = company_info(next(iter(orders.values())))
     items = await catalogue(conn, company)
-    lines = await _lines_to_issue(conn, submission, items)
-    paid = bool(order.payment_reference)
-    wanted = wants(lines, items)
-    planned = await capacity.plan(conn, submission.holder, company.zone, wanted)
-    minting = Minting(
+    lines: dict[Submission, list[LineToIssue]] = {}
+    for submission, rows in (await _read_lines(conn, list(orders))).items():
+        if len(orders) > 1 and sum(row.wallet_count for row in rows) > MANY_WALLETS:
+            left.alone.append(submission)
+            continue
+        try:
+            lines[submission] = [_line_to_issue(row, items) for row in rows]
+        except Refused as refusal:
+            left.refused[submission] = refusal.message
+    wanted = {one.holder: wants(of_it, items) for one, of_it in lines.items()}
+    plans = await capacity.plan(conn, company.company_id, company.zone, wanted)
+    mintings, taken, settled = [], {}, []
+    for submission, of_it in lines.items():
+        planned = plans[submission.holder]
+        if isinstance(planned, Refused):
+            left.refused[submission] = planned.message
+            continue
+        taken[submission.holder] = planned
+        order = orders[submission]
+        mintings.append(_minting(order, company, items, of_it, planned))
+        settled.append(_settled(order))
+    await mint(conn, mintings)
+    # Late, so that a slot that many want is locked for as short as can be.
+    await capacity.take(conn, company.company_id, taken)
+    await _finish(conn, settled)
+    return left
+
+
+def _minting(
+    order: AnyRow,
+    company: CompanyInfo,
+    items: Catalogue,
+    lines: Sequence[LineToIssue],
+    planned: Plan,
+) -> Minting:
+    return Minting(
         company=company,
         items=items,
-        order_id=submission.order_id,
-        submission=submission.number,
-        paid=paid,
+        order_id=order.order_id,
+        submission=order.submission,
+        lines=lines,
+        paid=bool(order.payment_reference),
         booked_on=local_time.today(company.zone, order.received_at),
         slots=planned.slots,
     )
-    await mint(conn, minting, lines)
-    # Last, so that a slot that many want is locked for as short as can be.
-    await capacity.take(conn, submission.holder, planned)
-    if paid:
-        outcome = _Outcome(Status.ISSUED)
-    else:
-        outcome = _Outcome(Status.DRAFT, hold_expires_at=_hold_end(order))
-    await _finish(conn, order, outcome, manifest_id=uuid4())
+
+
+def _settled(order: AnyRow) -> _Settled:
+    if order.payment_reference:
+        return _Settled(order, Status.ISSUED, manifest_id=uuid4())
+    return _Settled(order, Status.DRAFT, hold_expires_at=_hold_end(order), manifest_id=uuid4())
 
 
 async def _fail(database: Database, submission: Submission, message: str) -> None:
     # The attempt was rolled back, so this locks and looks again: another worker may have
     # settled the order in between.
     async with database.transaction() as conn:
-        order = await _lock_in_flight(conn, submission)
-        if order is not None:
+        for order in (await _lock_in_flight(conn, [submission])).values():
             log.info("order_refused", order_id=str(submission.order_id), reason=message)
             # What a replace had handed on.
             await capacity.release(conn, order.company_id, [order.order_id], "failed")
-            await _finish(conn, order, _Outcome(Status.ERROR, message), manifest_id=None)
+            await _finish(conn, [_Settled(order, Status.ERROR, message)])
 
 
-async def _lock_in_flight(conn: AsyncConnection, submission: Submission) -> AnyRow | None:
+# Locked in one order everywhere; what has settled, or was replaced since, is left alone.
+_LOCK_IN_FLIGHT = (
+    select(
+        Order.company_id,
+        Order.order_id,
+        Order.partner_id,
+        Order.submission,
+        Order.received_at,
+        Order.payment_reference,
+        Order.buy_from_order_reference,
+        *COMPANY_COLUMNS[1:],
+        Partner.hold_minutes,
+        func.now().label("now"),
+    )
+    .join(Company, Company.company_id == Order.company_id)
+    .join(
+        Partner,
+        (Partner.company_id == Order.company_id) & (Partner.partner_id == Order.partner_id),
+    )
+    .where(
+        Order.company_id == bindparam("company_id"),
+        Order.order_id == any_(bindparam("orders", type_=ARRAY(Uuid))),
+        Order.status.in_(IN_FLIGHT),
+    )
+    .order_by(Order.order_id)
+    .with_for_update(of=Order)
+)
+_LINES = text("""
+    SELECT order_lines.*
+    FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
+        AS wanted (order_id, submission)
+    JOIN order_lines USING (order_id, submission)
+    WHERE company_id = :company_id
+    ORDER BY line_no
+""")
+
+
+async def _lock_in_flight(
+    conn: AsyncConnection, submissions: Sequence[Submission]
+) -> dict[Submission, AnyRow]:
     found = await conn.execute(
-        select(
-            Order.company_id,
-            Order.order_id,
-            Order.partner_id,
-            Order.status,
-            Order.submission,
-            Order.received_at,
-            Order.payment_reference,
-            Order.buy_from_order_reference,
-            *COMPANY_COLUMNS[1:],
-            Partner.hold_minutes,
-            func.now().label("now"),
-        )
-        .join(Company, Company.company_id == Order.company_id)
-        .join(
-            Partner,
-            (Partner.company_id == Order.company_id) & (Partner.partner_id == Order.partner_id),
-        )
-        .where(Order.company_id == submission.company_id, Order.order_id == submission.order_id)
-        .with_for_update(of=Order)
+        _LOCK_IN_FLIGHT,
+        {
+            "company_id": submissions[0].company_id,
+            "orders": [submission.order_id for submission in submissions],
+        },
     )
-    order = found.one_or_none()
-    if order is None or order.submission != submission.number or order.status not in IN_FLIGHT:
-        return None
-    return order
+    rows = {Submission(row.company_id, row.order_id, row.submission): row for row in found}
+    # In the order they came: of two that want the last place, the first gets it.
+    return {submission: rows[submission] for submission in submissions if submission in rows}
 
 
-async def _lines_to_issue(
-    conn: AsyncConnection, submission: Submission, items: Catalogue
-) -> Sequence[LineToIssue]:
+async def _read_lines(
+    conn: AsyncConnection, submissions: Sequence[Submission]
+) -> dict[Submission, list[AnyRow]]:
     rows = await conn.execute(
-        select(OrderLine.__table__)
-        .where(
-            OrderLine.company_id == submission.company_id,
-            OrderLine.order_id == submission.order_id,
-            OrderLine.submission == submission.number,
-        )
-        .order_by(OrderLine.line_no)
+        _LINES,
+        {
+            "company_id": submissions[0].company_id,
+            "orders": [submission.order_id for submission in submissions],
+            "submissions": [submission.number for submission in submissions],
+        },
     )
-    return [_line_to_issue(row, items) for row in rows]
+    found: dict[Submission, list[AnyRow]] = {submission: [] for submission in submissions}
+    for row in rows:
+        found[Submission(row.company_id, row.order_id, row.submission)].append(row)
+    return found
 
 
 def _line_to_issue(row: AnyRow, items: Catalogue) -> LineToIssue:
@@ -180,30 +263,42 @@ def _hold_end(order: AnyRow) -> datetime | None:
     return end
 
 
-async def _finish(
-    conn: AsyncConnection, order: AnyRow, outcome: _Outcome, *, manifest_id: UUID | None
-) -> None:
+_FINISH = text("""
+    UPDATE orders SET status = done.status, status_message = done.message,
+        job_number = nextval('job_number_seq'), manifest_id = done.manifest_id,
+        hold_expires_at = done.hold_expires_at, changed_at = now()
+    FROM unnest(CAST(:orders AS uuid[]), CAST(:statuses AS text[]), CAST(:messages AS text[]),
+            CAST(:manifests AS uuid[]), CAST(:holds AS timestamptz[]))
+        AS done (order_id, status, message, manifest_id, hold_expires_at)
+    WHERE orders.company_id = :company_id AND orders.order_id = done.order_id
+""")
+
+
+async def _finish(conn: AsyncConnection, settled: Sequence[_Settled]) -> None:
+    if not settled:
+        return
     await conn.execute(
-        update(Order)
-        .where(Order.company_id == order.company_id, Order.order_id == order.order_id)
-        .values(
-            status=outcome.status,
-            status_message=outcome.message,
-            job_number=JOB_NUMBERS.next_value(),
-            manifest_id=manifest_id,
-            hold_expires_at=outcome.hold_expires_at,
-            changed_at=func.now(),
-        )
+        _FINISH,
+        {
+            "company_id": settled[0].order.company_id,
+            "orders": [one.order.order_id for one in settled],
+            "statuses": [str(one.status) for one in settled],
+            "messages": [one.message for one in settled],
+            "manifests": [one.manifest_id for one in settled],
+            "holds": [one.hold_expires_at for one in settled],
+        },
     )
-    await publish(
-        conn,
-        OrderEvent(
-            company_id=order.company_id,
-            partner_id=order.partner_id,
-            name=EventName.PROCESSED,
-            order_id=order.order_id,
-            submission=order.submission,
-            buy_from_order_reference=order.buy_from_order_reference,
-            status=outcome.status,
-        ),
+    await publish(conn, *(_processed(one) for one in settled))
+
+
+def _processed(settled: _Settled) -> OrderEvent:
+    order = settled.order
+    return OrderEvent(
+        company_id=order.company_id,
+        partner_id=order.partner_id,
+        name=EventName.PROCESSED,
+        order_id=order.order_id,
+        submission=order.submission,
+        buy_from_order_reference=order.buy_from_order_reference,
+        status=settled.status,
     )

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import announce, new_id
@@ -36,24 +36,32 @@ class OrderEvent:
     status: str
 
 
-# One statement, since it is on the path of every order. The sequence can't be drawn twice: whoever
+# One statement, since it is on the path of every order. A sequence can't be drawn twice: whoever
 # publishes holds the order's row. A paused subscription is written for, one that is gone is not.
 _PUBLISH = text("""
-    WITH event AS (
+    WITH happened AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:events AS uuid[]), CAST(:partners AS uuid[]),
+            CAST(:orders AS uuid[]), CAST(:submissions AS int[]), CAST(:names AS text[]),
+            CAST(:payloads AS jsonb[]))
+        AS one (event_id, partner_id, order_id, submission, event_name, payload)),
+    event AS (
         INSERT INTO webhook_events (company_id, event_id, partner_id, order_id, submission,
             sequence, event_name, payload)
-        SELECT :company_id, :event_id, :partner_id, :order_id, :submission,
-            coalesce(max(earlier.sequence), 0) + 1, :event_name, :payload
-        FROM webhook_events earlier
-        WHERE earlier.company_id = :company_id AND earlier.order_id = :order_id)
+        SELECT :company_id, event_id, partner_id, order_id, submission,
+            (SELECT coalesce(max(sequence), 0) + 1 FROM webhook_events earlier
+                WHERE earlier.company_id = :company_id
+                    AND earlier.order_id = happened.order_id),
+            event_name, payload
+        FROM happened)
     INSERT INTO webhook_deliveries (company_id, delivery_id, event_id, subscription_id, state,
         attempts, last_error)
-    SELECT company_id, gen_random_uuid(), :event_id, subscription_id, 'waiting', 0, ''
-    FROM webhook_subscriptions
-    WHERE company_id = :company_id AND event_name = :event_name AND state <> 'gone'
-        AND (partner_id IS NULL OR partner_id = :partner_id)
+    SELECT company_id, gen_random_uuid(), event_id, subscription_id, 'waiting', 0, ''
+    FROM happened JOIN webhook_subscriptions USING (event_name)
+    WHERE company_id = :company_id AND state <> 'gone'
+        AND (webhook_subscriptions.partner_id IS NULL
+            OR webhook_subscriptions.partner_id = happened.partner_id)
     RETURNING subscription_id
-""").bindparams(bindparam("payload", type_=JSONB))
+""").bindparams(bindparam("company_id", type_=Uuid), bindparam("payloads", type_=ARRAY(JSONB)))
 
 _PUBLISH_PING = text("""
     WITH event AS (
@@ -65,29 +73,36 @@ _PUBLISH_PING = text("""
 """).bindparams(bindparam("payload", type_=JSONB))
 
 
-async def publish(conn: AsyncConnection, event: OrderEvent) -> None:
-    """Write the event and a delivery for each subscription that wants it.
+async def publish(conn: AsyncConnection, *events: OrderEvent) -> None:
+    """Write events of one company's orders, and a delivery for each subscription that wants one.
 
-    The caller holds the order's row, and its commit sends the deliveries on their way.
+    No two are of one order. The caller holds the orders' rows, and its commit sends the deliveries
+    on their way.
     """
+    if not events:
+        return
+    company_id = events[0].company_id
     written = await conn.execute(
         _PUBLISH,
         {
-            "company_id": event.company_id,
-            "event_id": new_id(),
-            "partner_id": event.partner_id,
-            "order_id": event.order_id,
-            "submission": event.submission,
-            "event_name": str(event.name),
-            "payload": {
-                "orderId": str(event.order_id),
-                "buyFromOrderReference": event.buy_from_order_reference,
-                "status": event.status,
-            },
+            "company_id": company_id,
+            "events": [new_id() for _ in events],
+            "partners": [event.partner_id for event in events],
+            "orders": [event.order_id for event in events],
+            "submissions": [event.submission for event in events],
+            "names": [str(event.name) for event in events],
+            "payloads": [
+                {
+                    "orderId": str(event.order_id),
+                    "buyFromOrderReference": event.buy_from_order_reference,
+                    "status": event.status,
+                }
+                for event in events
+            ],
         },
     )
-    for subscription_id in written.scalars():
-        announce_delivery(conn, event.company_id, subscription_id)
+    for subscription_id in set(written.scalars()):
+        announce_delivery(conn, company_id, subscription_id)
 
 
 async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> UUID:
