@@ -9,7 +9,6 @@ docs/explanation/load.md says how to read the tables.
 """
 
 import argparse
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any

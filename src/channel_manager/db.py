@@ -101,7 +101,7 @@ class Database:
                 "timeout": 5,
             },
         )
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._plain = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._at_one_instant = self.engine.execution_options(isolation_level="REPEATABLE READ")
         # Where set, news of this process's own commits stays in it: a worker does itself what it
         # has caused, and a hundred others needn't look for it too.
@@ -114,9 +114,9 @@ class Database:
         Errors: `Unavailable` where the database is away or the fault is a passing one.
         """
         with translated_errors():
-            async with self.engine.connect() as conn:
+            async with self._plain.connect() as conn:
                 conn.info.pop(NEWS, None)
-                async with conn.begin():
+                async with _transaction(conn):
                     yield conn
                 if news := conn.info.pop(NEWS, None):
                     await self._tell(conn, news)
@@ -128,7 +128,7 @@ class Database:
         Errors: `Unavailable` as above.
         """
         with translated_errors():
-            async with self._reading.connect() as conn:
+            async with self._plain.connect() as conn:
                 yield conn
 
     @asynccontextmanager
@@ -149,8 +149,7 @@ class Database:
                 self.on_news(item)
             return
         try:
-            raw = await conn.get_raw_connection()
-            await raw.driver_connection.executemany(  # type: ignore[union-attr]
+            await (await driver_of(conn)).executemany(
                 "SELECT pg_notify($1, $2)", [(NEWS, item) for item in news]
             )
         except Exception:
@@ -160,6 +159,26 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
+    # Begun by the driver, so that its statements and SQLAlchemy's are in the same one.
+    driver = await driver_of(conn)
+    try:
+        async with driver.transaction():
+            yield
+    finally:
+        if driver.is_in_transaction():
+            # Neither committed nor rolled back, as when the task was ended: the pool must not
+            # hand this connection on.
+            await conn.invalidate()
+
+
+async def driver_of(conn: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection beneath SQLAlchemy's."""
+    raw = await conn.get_raw_connection()
+    return raw.driver_connection
 
 
 def announce(conn: AsyncConnection, news: str) -> None:
@@ -176,25 +195,21 @@ def translated_errors() -> Iterator[None]:
     """The one place where a driver's error becomes ours: passing faults are `Unavailable`."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, asyncpg.PostgresError) as error:
         if is_passing(error):
             raise Unavailable("The database is away; send the request again shortly.") from error
         raise
-    except (
-        PoolTimeoutError,
-        OSError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.TooManyConnectionsError,
-        asyncpg.InterfaceError,
-    ) as error:
+    except (PoolTimeoutError, OSError, asyncpg.InterfaceError) as error:
         raise Unavailable("The database is away; send the request again shortly.") from error
 
 
-def is_passing(error: DBAPIError) -> bool:
+def is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
     """Whether the same work may succeed when it is tried again as it stands."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state in PASSING_SQLSTATES or state.startswith("08")
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    fault = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(fault, "sqlstate", None) or ""
+    return state in PASSING_SQLSTATES or state.startswith("08")
 
 
 def bulk_insert(

@@ -3,41 +3,66 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Uuid, and_, bindparam, func, select, text, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager import local_time
 from channel_manager.access.service import Access
-from channel_manager.capacity.models import Admission, TimeSlot
-from channel_manager.db import AnyRow, AnySelect
+from channel_manager.db import AnyRow, new_id
 from channel_manager.gate.models import GateEntry
 from channel_manager.gate.verdicts import Place, TicketFacts
-from channel_manager.issuance.models import Asset, Wallet
-from channel_manager.orders.models import Order
+from channel_manager.issuance.models import Asset
+from channel_manager.statements import Statement
 
 # Three look-ups by index, and no OR between them: for one the planner reads every wallet.
-_FIND = text("""
-    SELECT found.row_id, found.voided_at FROM (
-        SELECT row_id, order_id, voided_at FROM assets
-        WHERE company_id = :company AND reference_number = :reference AND kind = 'ticket'
-        UNION
-        SELECT a.row_id, a.order_id, a.voided_at
-        FROM (
-            SELECT order_id, wallet_id FROM wallets
-            WHERE company_id = :company AND reference_number = :reference
-            UNION ALL
-            SELECT order_id, wallet_id FROM wallets
-            WHERE company_id = :company AND external_reference = :reference
-                AND external_reference <> ''
-        ) wallet
-        JOIN assets a ON a.company_id = :company AND a.order_id = wallet.order_id
-            AND a.wallet_id = wallet.wallet_id AND a.kind = 'ticket'
+_BEHIND_CODE = """
+    SELECT row_id FROM assets
+    WHERE company_id = :company AND reference_number = :reference AND kind = 'ticket'
+    UNION
+    SELECT asset.row_id
+    FROM (
+        SELECT order_id, wallet_id FROM wallets
+        WHERE company_id = :company AND reference_number = :reference
+        UNION ALL
+        SELECT order_id, wallet_id FROM wallets
+        WHERE company_id = :company AND external_reference = :reference
+            AND external_reference <> ''
     ) found
-    JOIN orders o ON o.company_id = :company AND o.order_id = found.order_id
+    JOIN assets asset ON asset.company_id = :company AND asset.order_id = found.order_id
+        AND asset.wallet_id = found.wallet_id AND asset.kind = 'ticket'
+"""
+_THESE = "SELECT unnest(CAST(:tickets AS uuid[]))"
+# All that a verdict depends on, the places and their slots too: these one by one, since the planner
+# takes a JSON list for 100 long and would rather read all slots.
+_TICKETS = """
+    SELECT a.row_id, a.order_id, a.reference_number, a.item_number, a.description, a.admits,
+        a.terms, a.valid_at, a.voided_at, a.valid_from, a.valid_until, a.admitted,
+        a.admitted_that_day, a.last_admitted_at, a.last_admission, w.name AS guest_name,
+        (SELECT jsonb_agg(jsonb_build_array(place.value->>'admission', slot.starts_at,
+                slot.ends_at, coalesce(early_minutes, 0), coalesce(late_minutes, 0)) ORDER BY n)
+            FROM jsonb_array_elements(a.admits_to) WITH ORDINALITY AS place (value, n)
+            LEFT JOIN LATERAL (
+                SELECT early_minutes, late_minutes FROM admissions
+                WHERE company_id = :company AND code = place.value->>'admission' LIMIT 1
+            ) tolerance ON true
+            LEFT JOIN LATERAL (
+                SELECT starts_at, ends_at FROM time_slots WHERE company_id = :company
+                    AND slot_id = CAST(place.value->>'slotId' AS uuid) LIMIT 1
+            ) slot ON true) AS places
+    FROM assets a
+    JOIN wallets w ON w.company_id = a.company_id AND w.wallet_id = a.wallet_id
+    JOIN orders o ON o.company_id = a.company_id AND o.order_id = a.order_id
         AND (CAST(:partner AS uuid) IS NULL OR o.partner_id = :partner)
-    ORDER BY found.row_id
-""").bindparams(bindparam("company", type_=Uuid), bindparam("partner", type_=Uuid))
+    WHERE a.company_id = :company AND a.kind = 'ticket' AND a.row_id IN ({which})
+    ORDER BY a.row_id
+"""
+_FIND = Statement(_TICKETS.format(which=_BEHIND_CODE))
+_FIND_AND_LOCK = Statement(_TICKETS.format(which=_BEHIND_CODE) + " FOR UPDATE OF a")
+_LOCK = Statement(_TICKETS.format(which=_THESE) + " FOR UPDATE OF a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,160 +78,146 @@ class Ticket:
     facts: TicketFacts
 
 
-async def find_tickets(conn: AsyncConnection, access: Access, reference: str) -> list[UUID]:
-    """The tickets behind a scanned code, by row id, in one order everywhere.
+async def find_tickets(conn: AsyncConnection, access: Access, reference: str) -> list[Ticket]:
+    """The tickets behind a scanned code as they are now, in one order everywhere.
 
     A ticket's number gives that ticket; a wallet's number or the partner's own reference gives all
     of the wallet. What is cancelled is only found where nothing that stands is.
     """
-    rows = await conn.execute(
-        _FIND,
-        {
-            "company": access.company.company_id,
-            "reference": reference,
-            "partner": access.partner_id,
-        },
-    )
-    tickets = rows.all()
-    standing = [row.row_id for row in tickets if row.voided_at is None]
-    return standing or [row.row_id for row in tickets]
+    return _standing(await _read(conn, access, _FIND, reference=reference))
+
+
+async def lock_found_tickets(conn: AsyncConnection, access: Access, reference: str) -> list[Ticket]:
+    """The same, locked until the transaction ends."""
+    return _standing(await _read(conn, access, _FIND_AND_LOCK, reference=reference))
 
 
 async def lock_tickets(
     conn: AsyncConnection, access: Access, ticket_ids: Sequence[UUID]
 ) -> list[Ticket]:
     """These tickets, locked until the transaction ends, in one order everywhere."""
-    query = _tickets(access, ticket_ids).with_for_update(of=Asset)
-    return await _read(conn, access, query)
+    return await _read(conn, access, _LOCK, tickets=list(ticket_ids))
 
 
-async def read_tickets(
-    conn: AsyncConnection, access: Access, ticket_ids: Sequence[UUID]
+async def _read(
+    conn: AsyncConnection,
+    access: Access,
+    statement: Statement,
+    **which: Any,  # noqa: ANN401 - the statement's own values
 ) -> list[Ticket]:
-    """These tickets as they are now."""
-    return await _read(conn, access, _tickets(access, ticket_ids))
-
-
-def _tickets(access: Access, ticket_ids: Sequence[UUID]) -> AnySelect:
-    mine = true() if access.partner_id is None else Order.partner_id == access.partner_id
-    return (
-        select(
-            Asset.row_id,
-            Asset.order_id,
-            Asset.reference_number,
-            Asset.item_number,
-            Asset.description,
-            Asset.admits,
-            Asset.admits_to,
-            Asset.terms,
-            Asset.valid_at,
-            Asset.voided_at,
-            Asset.valid_from,
-            Asset.valid_until,
-            Asset.admitted,
-            Asset.admitted_that_day,
-            Asset.last_admitted_at,
-            Asset.last_admission,
-            Wallet.name.label("guest_name"),
-        )
-        .join(
-            Wallet,
-            and_(Wallet.company_id == Asset.company_id, Wallet.wallet_id == Asset.wallet_id),
-        )
-        .join(Order, and_(Order.company_id == Asset.company_id, Order.order_id == Asset.order_id))
-        .where(
-            Asset.company_id == access.company.company_id,
-            Asset.row_id.in_(ticket_ids),
-            Asset.kind == "ticket",
-            mine,
-        )
-        .order_by(Asset.row_id)
+    rows = await statement.rows(
+        conn, company=access.company.company_id, partner=access.partner_id, **which
     )
+    return [_ticket(row) for row in rows]
 
 
-async def _read(conn: AsyncConnection, access: Access, query: AnySelect) -> list[Ticket]:
-    rows = (await conn.execute(query)).all()
-    places = await _places(conn, access, rows)
-    return [
-        Ticket(
-            ticket_id=row.row_id,
-            order_id=row.order_id,
-            reference_number=row.reference_number,
-            item_number=row.item_number,
-            description=row.description,
-            guest_name=row.guest_name,
-            facts=_facts(row, places),
-        )
-        for row in rows
-    ]
+def _standing(tickets: list[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in tickets if not ticket.facts.cancelled] or tickets
 
 
-Places = dict[tuple[str, str | None], Place]
-
-
-def _facts(row: AnyRow, places: Places) -> TicketFacts:
-    return TicketFacts(
-        paid=row.valid_at is not None,
-        cancelled=row.voided_at is not None,
-        admits=row.admits,
-        entries=(row.terms or {}).get("entries", "single"),
-        admitted=row.admitted,
-        admitted_that_day=row.admitted_that_day,
-        last_admitted_at=row.last_admitted_at,
-        last_admission=row.last_admission,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-        places=[places[entry["admission"], entry["slotId"]] for entry in row.admits_to or ()],
+def _ticket(row: Any) -> Ticket:  # noqa: ANN401 - a row of `_TICKETS`
+    return Ticket(
+        ticket_id=row.row_id,
+        order_id=row.order_id,
+        reference_number=row.reference_number,
+        item_number=row.item_number,
+        description=row.description,
+        guest_name=row.guest_name,
+        facts=TicketFacts(
+            paid=row.valid_at is not None,
+            cancelled=row.voided_at is not None,
+            admits=row.admits,
+            entries=(row.terms or {}).get("entries", "single"),
+            admitted=row.admitted,
+            admitted_that_day=row.admitted_that_day,
+            last_admitted_at=row.last_admitted_at,
+            last_admission=row.last_admission,
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+            places=[_place(*place) for place in row.places or ()],
+        ),
     )
-
-
-async def _places(conn: AsyncConnection, access: Access, rows: Sequence[AnyRow]) -> Places:
-    wanted = {
-        (entry["admission"], entry["slotId"]) for row in rows for entry in row.admits_to or ()
-    }
-    if not wanted:
-        return {}
-    company = access.company.company_id
-    found = await conn.execute(
-        select(
-            Admission.code,
-            Admission.early_minutes,
-            Admission.late_minutes,
-            TimeSlot.slot_id,
-            TimeSlot.starts_at,
-            TimeSlot.ends_at,
-        )
-        .outerjoin(
-            TimeSlot,
-            and_(
-                TimeSlot.company_id == Admission.company_id,
-                TimeSlot.admission_code == Admission.code,
-                TimeSlot.slot_id.in_([UUID(slot) for _, slot in wanted if slot]),
-            ),
-        )
-        .where(Admission.company_id == company, Admission.code.in_([code for code, _ in wanted]))
-    )
-    by_code: dict[str, tuple[timedelta, timedelta]] = {}
-    slots: dict[str, tuple[datetime, datetime]] = {}
-    for row in found:
-        by_code[row.code] = (
-            timedelta(minutes=row.early_minutes),
-            timedelta(minutes=row.late_minutes),
-        )
-        if row.slot_id is not None:
-            slots[str(row.slot_id)] = (row.starts_at, row.ends_at)
-    return {(code, slot): _place(code, slot, by_code.get(code), slots) for code, slot in wanted}
 
 
 def _place(
-    code: str,
-    slot: str | None,
-    tolerance: tuple[timedelta, timedelta] | None,
-    slots: dict[str, tuple[datetime, datetime]],
+    admission: str, starts_at: str | None, ends_at: str | None, early: int, late: int
 ) -> Place:
-    early, late = tolerance or (timedelta(0), timedelta(0))
-    start, end = slots.get(slot or "", (None, None))
-    return Place(code, start, end, early, late)
+    return Place(
+        admission,
+        datetime.fromisoformat(starts_at) if starts_at else None,
+        datetime.fromisoformat(ends_at) if ends_at else None,
+        timedelta(minutes=early),
+        timedelta(minutes=late),
+    )
+
+
+_ENTER = Statement("""
+    WITH entry AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:entries AS uuid[]), CAST(:tickets AS uuid[]),
+            CAST(:admissions AS text[]), CAST(:scanners AS text[]), CAST(:quantities AS int[]),
+            CAST(:instants AS timestamptz[]), CAST(:scans AS text[]), CAST(:conflicts AS text[]),
+            CAST(:admitted AS int[]), CAST(:that_day AS int[]), CAST(:last AS timestamptz[]),
+            CAST(:last_places AS text[]))
+        AS one (entry_id, ticket_id, admission_code, scanner_id, quantity, admitted_at, scan_id,
+            conflict, admitted, that_day, last_at, last_place)),
+    counted AS (
+        UPDATE assets SET admitted = entry.admitted, admitted_that_day = entry.that_day,
+            last_admitted_at = entry.last_at, last_admission = entry.last_place
+        FROM entry WHERE assets.company_id = :company AND assets.row_id = entry.ticket_id)
+    INSERT INTO gate_entries (company_id, entry_id, ticket_id, admission_code, scanner_id,
+        quantity, admitted_at, scan_id, conflict)
+    SELECT :company, entry_id, ticket_id, admission_code, scanner_id, quantity, admitted_at,
+        scan_id, conflict FROM entry
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Guests let in on a ticket that is locked."""
+
+    ticket: Ticket
+    admission_code: str
+    scanner_id: str
+    quantity: int
+    admitted_at: datetime
+    scan_id: str | None = None
+    conflict: str = ""
+
+
+async def write_entries(conn: AsyncConnection, access: Access, entries: Sequence[Entry]) -> None:
+    """Write entries and count them on their tickets, each of which is there once."""
+    if not entries:
+        return
+    counts = [_counted(entry, access.company.zone) for entry in entries]
+    await _ENTER.rows(
+        conn,
+        company=access.company.company_id,
+        entries=[new_id() for _ in entries],
+        tickets=[entry.ticket.ticket_id for entry in entries],
+        admissions=[entry.admission_code for entry in entries],
+        scanners=[entry.scanner_id for entry in entries],
+        quantities=[entry.quantity for entry in entries],
+        instants=[entry.admitted_at for entry in entries],
+        scans=[entry.scan_id for entry in entries],
+        conflicts=[entry.conflict for entry in entries],
+        admitted=[entry.ticket.facts.admitted + entry.quantity for entry in entries],
+        that_day=[that_day for that_day, _, _ in counts],
+        last=[last for _, last, _ in counts],
+        last_places=[place for _, _, place in counts],
+    )
+
+
+def _counted(entry: Entry, zone: ZoneInfo) -> tuple[int, datetime, str]:
+    facts, at = entry.ticket.facts, entry.admitted_at
+    last = facts.last_admitted_at
+    if last is None:
+        return entry.quantity, at, entry.admission_code
+    if at < last:
+        # An offline scan from before the last entry: it counts, and the last stays the last.
+        return facts.admitted_that_day, last, facts.last_admission
+    same_day = local_time.today(zone, last) == local_time.today(zone, at)
+    before = facts.admitted_that_day if same_day else 0
+    return before + entry.quantity, at, entry.admission_code
 
 
 async def list_entries(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,17 +18,19 @@ from channel_manager.access.service import Access
 from channel_manager.errors import Conflict, NotFound, Refused
 from channel_manager.gate.models import GateEntry, GateReply
 from channel_manager.gate.queries import (
+    Entry,
     Ticket,
     count_entries,
     find_tickets,
     list_entries,
+    lock_found_tickets,
     lock_tickets,
-    read_tickets,
+    write_entries,
 )
 from channel_manager.gate.schemas import AdmitIn, ScanIn, TryAndAdmitIn, TryIn
 from channel_manager.gate.tokens import Token, read_token, write_token
 from channel_manager.gate.verdicts import Code, Verdict, judge
-from channel_manager.issuance.models import Asset
+from channel_manager.statements import Statement
 
 Judged = tuple[Ticket, Verdict]
 
@@ -44,8 +46,7 @@ class Gate:
 async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, Any]:
     """What a code is, and a token for each ticket that would be let in. Changes nothing."""
     now = await _now(conn)
-    ids = await find_tickets(conn, gate.access, body.referenceNumber)
-    tickets = await read_tickets(conn, gate.access, ids)
+    tickets = await find_tickets(conn, gate.access, body.referenceNumber)
     judged = _judge(gate, tickets, body.admissionCode, None, now)
     shown = [
         _ticket_out(ticket, verdict, token=_token(gate, ticket, body, now))
@@ -59,16 +60,16 @@ async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, 
 async def try_and_admit(conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn) -> dict[str, Any]:
     """Let in whoever the code lets in here and now; of a wallet, every ticket for this place."""
     now = await _now(conn)
-    ids = await find_tickets(conn, gate.access, body.referenceNumber)
-    tickets = await lock_tickets(conn, gate.access, ids)
+    tickets = await lock_found_tickets(conn, gate.access, body.referenceNumber)
     judged = _judge(gate, tickets, body.admissionCode, body.quantity, now)
-    admitted = 0
-    for ticket, verdict in judged:
-        if verdict.lets_in:
-            admitted += await _admit(
-                conn, gate, ticket, body.admissionCode, body.scannerId, body.quantity, verdict, now
-            )
+    entries = [
+        _entry(ticket, verdict, now, body.admissionCode, body.scannerId, body.quantity)
+        for ticket, verdict in judged
+        if verdict.lets_in
+    ]
+    await write_entries(conn, gate.access, entries)
     shown = [_ticket_out(ticket, verdict) for ticket, verdict in judged]
+    admitted = sum(entry.quantity for entry in entries)
     return _answer(body.referenceNumber, judged, shown, admitted)
 
 
@@ -83,26 +84,19 @@ async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict
     tickets = {ticket.ticket_id: ticket for ticket in locked}
     admitted, shown = 0, []
     used = set()
-    for index, (token, entry) in enumerate(zip(wanted, body.tokens, strict=True)):
+    for index, (token, given) in enumerate(zip(wanted, body.tokens, strict=True)):
         ticket = tickets.get(token.ticket_id)
         if ticket is None:
             raise _unknown_token(index)
         if token.ticket_id in used:
             # The same ticket may stand twice in one request: the second is judged after the first.
-            (ticket,) = await read_tickets(conn, gate.access, [token.ticket_id])
-        ((_, verdict),) = _judge(gate, [ticket], token.admission_code, entry.quantity, now)
+            (ticket,) = await lock_tickets(conn, gate.access, [token.ticket_id])
+        ((_, verdict),) = _judge(gate, [ticket], token.admission_code, given.quantity, now)
         if not verdict.lets_in:
             raise Refused(f"tokens[{index}]: {verdict.message}", code=verdict.code)
-        admitted += await _admit(
-            conn,
-            gate,
-            ticket,
-            token.admission_code,
-            token.scanner_id,
-            entry.quantity,
-            verdict,
-            now,
-        )
+        entry = _entry(ticket, verdict, now, token.admission_code, token.scanner_id, given.quantity)
+        await write_entries(conn, gate.access, [entry])
+        admitted += entry.quantity
         used.add(token.ticket_id)
         shown.append(_ticket_out(ticket, verdict))
     return {"code": Code.OK, "message": "Welcome.", "admitted": admitted, "tickets": shown}
@@ -122,34 +116,31 @@ async def record_scan(conn: AsyncConnection, gate: Gate, scan: ScanIn) -> dict[s
     )
     if known is not None:
         return _scan_out(scan, known, "Recorded already.", recorded=True)
-    ids = await find_tickets(conn, gate.access, scan.referenceNumber)
-    tickets = await lock_tickets(conn, gate.access, ids)
+    tickets = await lock_found_tickets(conn, gate.access, scan.referenceNumber)
     if not tickets:
         return _scan_out(scan, Code.NOT_FOUND, "There is no such ticket.", recorded=False)
     judged = _judge(gate, tickets, scan.admissionCode, scan.quantity, scan.scannedAt)
     ticket, verdict = next((pair for pair in judged if pair[1].lets_in), judged[0])
     conflict = "" if verdict.lets_in else str(verdict.code)
-    await _enter(
-        conn,
-        gate,
-        ticket,
-        {
-            "admission_code": scan.admissionCode,
-            "scanner_id": scan.scannerId,
-            "quantity": scan.quantity,
-            "admitted_at": scan.scannedAt,
-            "scan_id": scan.scanId,
-            "conflict": conflict,
-        },
+    entry = Entry(
+        ticket=ticket,
+        admission_code=scan.admissionCode,
+        scanner_id=scan.scannerId,
+        quantity=scan.quantity,
+        admitted_at=scan.scannedAt,
+        scan_id=scan.scanId,
+        conflict=conflict,
     )
+    await write_entries(conn, gate.access, [entry])
     return _scan_out(scan, conflict, verdict.message, recorded=True)
 
 
 async def entries(conn: AsyncConnection, gate: Gate, reference: str) -> list[dict[str, Any]]:
     """The history of a code: every entry on its tickets. Errors: `NotFound`."""
-    ids = await find_tickets(conn, gate.access, reference)
-    if not ids:
+    tickets = await find_tickets(conn, gate.access, reference)
+    if not tickets:
         raise NotFound("There is no such ticket.")
+    ids = [ticket.ticket_id for ticket in tickets]
     return [
         {
             "entryId": row.entry_id,
@@ -213,8 +204,11 @@ async def keep_answer(conn: AsyncConnection, gate: Gate, key: str, body: bytes) 
     )
 
 
+_NOW = Statement("SELECT clock_timestamp() AS now")
+
+
 async def _now(conn: AsyncConnection) -> datetime:
-    now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    now: datetime = (await _NOW.one(conn)).now
     return now
 
 
@@ -225,71 +219,26 @@ def _judge(
     return [(ticket, judge(ticket.facts, admission, quantity, now, zone)) for ticket in tickets]
 
 
-async def _admit(  # noqa: PLR0913, PLR0917 - one entry is all of this
-    conn: AsyncConnection,
-    gate: Gate,
+def _entry(
     ticket: Ticket,
+    verdict: Verdict,
+    now: datetime,
     admission_code: str,
     scanner_id: str,
     quantity: int | None,
-    verdict: Verdict,
-    now: datetime,
-) -> int:
-    entering = quantity or verdict.remaining
-    await _enter(
-        conn,
-        gate,
-        ticket,
-        {
-            "admission_code": admission_code or _only_place(ticket),
-            "scanner_id": scanner_id,
-            "quantity": entering,
-            "admitted_at": now,
-            "scan_id": None,
-            "conflict": "",
-        },
+) -> Entry:
+    return Entry(
+        ticket=ticket,
+        admission_code=admission_code or _only_place(ticket),
+        scanner_id=scanner_id,
+        quantity=quantity or verdict.remaining,
+        admitted_at=now,
     )
-    return entering
 
 
 def _only_place(ticket: Ticket) -> str:
     places = ticket.facts.places
     return places[0].admission_code if len(places) == 1 else ""
-
-
-async def _enter(conn: AsyncConnection, gate: Gate, ticket: Ticket, entry: dict[str, Any]) -> None:
-    company = gate.access.company
-    await conn.execute(
-        insert(GateEntry).values(company_id=company.company_id, ticket_id=ticket.ticket_id, **entry)
-    )
-    at, quantity = entry["admitted_at"], entry["quantity"]
-    last = ticket.facts.last_admitted_at
-    if last is not None and at < last:
-        # An offline scan from before the last entry: it counts, and the last stays the last.
-        await _count(conn, gate, ticket, {"admitted": Asset.admitted + quantity})
-        return
-    same_day = last is not None and local_time.today(company.zone, last) == local_time.today(
-        company.zone, at
-    )
-    await _count(
-        conn,
-        gate,
-        ticket,
-        {
-            "admitted": Asset.admitted + quantity,
-            "admitted_that_day": Asset.admitted_that_day + quantity if same_day else quantity,
-            "last_admitted_at": at,
-            "last_admission": entry["admission_code"],
-        },
-    )
-
-
-async def _count(conn: AsyncConnection, gate: Gate, ticket: Ticket, values: dict[str, Any]) -> None:
-    await conn.execute(
-        update(Asset)
-        .where(Asset.company_id == gate.access.company.company_id, Asset.row_id == ticket.ticket_id)
-        .values(values)
-    )
 
 
 def _token(gate: Gate, ticket: Ticket, body: TryIn, now: datetime) -> str:

@@ -1,0 +1,64 @@
+"""Statements of the busiest paths, sent to the driver as they stand.
+
+SQLAlchemy takes four times as long to send a statement as the database's driver does, most of it in
+building, looking up and wrapping what never changes (docs/decisions/0021). So what every order,
+confirmation and scan runs is written out here as SQL; everything else is SQLAlchemy's.
+"""
+
+import re
+from collections import namedtuple
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from channel_manager.db import driver_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+
+
+class Statement:
+    """SQL with `:names`, prepared once per connection.
+
+    Values go as the driver takes them, so JSON is handed over by `json_text`.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self._names: list[str] = []
+        self._sql = _NAME.sub(self._numbered, sql)
+        self._row: Callable[[asyncpg.Record], Any] | None = None
+
+    async def rows(self, conn: AsyncConnection, **values: Any) -> list[Any]:  # noqa: ANN401
+        """All rows, with columns as attributes."""
+        records = await (await driver_of(conn)).fetch(self._sql, *self._in_order(values))
+        return [self._as_row(record) for record in records]
+
+    async def one(self, conn: AsyncConnection, **values: Any) -> Any:  # noqa: ANN401
+        """The first row, or None."""
+        record = await (await driver_of(conn)).fetchrow(self._sql, *self._in_order(values))
+        return None if record is None else self._as_row(record)
+
+    def _numbered(self, match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in self._names:
+            self._names.append(name)
+        return f"${self._names.index(name) + 1}"
+
+    def _in_order(self, values: dict[str, Any]) -> list[Any]:
+        return [values[name] for name in self._names]
+
+    def _as_row(self, record: asyncpg.Record) -> Any:  # noqa: ANN401
+        if self._row is None:
+            columns = list(record.keys())
+            # The columns are known only now.
+            self._row = namedtuple("Row", columns)._make  # type: ignore[attr-defined]  # noqa: PYI024
+        return self._row(record)
+
+
+def json_text(value: object) -> str:
+    """A value for a JSON column."""
+    return orjson.dumps(value).decode()
