@@ -11,6 +11,8 @@ import orjson
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.db import driver_of
+
 if TYPE_CHECKING:
     from pgqueuer.db import Driver
 
@@ -67,10 +69,9 @@ class TransactionDriver:
 
     async def fetch(self, query: str, *args: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         """Run one statement and return its rows."""
-        rows = await self._conn.exec_driver_sql(query, args)
-        return [dict(row) for row in rows.mappings()]
+        return [dict(row) for row in await (await driver_of(self._conn)).fetch(query, *args)]
 
     async def execute(self, query: str, *args: Any) -> str:  # noqa: ANN401
-        """Run one statement; PgQueuer ignores what it answers."""
-        await self._conn.exec_driver_sql(query, args)
-        return ""
+        """Run one statement and return its status."""
+        done: str = await (await driver_of(self._conn)).execute(query, *args)
+        return done

@@ -11,25 +11,41 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import driver_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
 _NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
 class Statement:
-    """SQL with `:names`, prepared once per connection.
+    """A statement that is built once, and prepared once per connection.
 
-    Values go as the driver takes them, so JSON is handed over by `json_text`.
+    As SQL with `:names`, or as SQLAlchemy builds it, with `bindparam` for what changes. Values go
+    as the driver takes them, so JSON is handed over by `json_text`.
     """
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, statement: str | Executable) -> None:
         self._names: list[str] = []
-        self._sql = _NAME.sub(self._numbered, sql)
+        # What the statement itself says, such as a limit.
+        self._constants: Mapping[str, Any] = {}
+        if isinstance(statement, str):
+            self._sql = _NAME.sub(self._numbered, statement)
+        else:
+            compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+            self._sql = compiled.string
+            if "POSTCOMPILE" in self._sql:
+                raise TypeError(f"a list grows when it is sent; use any_() in {self._sql}")
+            self._names = list(compiled.positiontup)
+            self._constants = compiled.params
+            if compiled.insert_prefetch or compiled.update_prefetch:
+                raise TypeError(f"give columns with a default their value in {self._sql}")
         self._row: Callable[[asyncpg.Record], Any] | None = None
 
     async def rows(self, conn: AsyncConnection, **values: Any) -> list[Any]:  # noqa: ANN401
@@ -42,6 +58,11 @@ class Statement:
         record = await (await driver_of(conn)).fetchrow(self._sql, *self._in_order(values))
         return None if record is None else self._as_row(record)
 
+    async def run(self, conn: AsyncConnection, **values: Any) -> int:  # noqa: ANN401
+        """How many rows it has changed."""
+        done: str = await (await driver_of(conn)).execute(self._sql, *self._in_order(values))
+        return int(done.rpartition(" ")[2])
+
     def _numbered(self, match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in self._names:
@@ -49,7 +70,9 @@ class Statement:
         return f"${self._names.index(name) + 1}"
 
     def _in_order(self, values: dict[str, Any]) -> list[Any]:
-        return [values[name] for name in self._names]
+        if not self._constants:
+            return [values[name] for name in self._names]
+        return [values[n] if n in values else self._constants[n] for n in self._names]
 
     def _as_row(self, record: asyncpg.Record) -> Any:  # noqa: ANN401
         if self._row is None:

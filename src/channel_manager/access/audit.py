@@ -7,12 +7,13 @@ or e-mail address: those must stay erasable.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.models import AuditEvent
 from channel_manager.access.service import Access
-from channel_manager.db import AnyRow
+from channel_manager.db import AnyRow, new_id
+from channel_manager.statements import Statement, json_text
 
 Fields = dict[str, Any]
 
@@ -48,13 +49,24 @@ async def record_as(
     await _write(conn, company_id, actor, action, subject, change)
 
 
+_RECORD = Statement("""
+    INSERT INTO audit_events (company_id, event_id, actor, action, subject, before, after)
+    VALUES (:company, :event, :actor, :action, :subject, :before, :after)
+""")
+
+
 async def _write(
     conn: AsyncConnection, company_id: UUID, actor: str, action: str, subject: str, change: Fields
 ) -> None:
-    await conn.execute(
-        insert(AuditEvent).values(
-            company_id=company_id, actor=actor, action=action, subject=subject, **change
-        )
+    await _RECORD.run(
+        conn,
+        company=company_id,
+        event=new_id(),
+        actor=actor,
+        action=action,
+        subject=subject,
+        before=json_text(change["before"]),
+        after=json_text(change["after"]),
     )
 
 

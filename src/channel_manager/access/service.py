@@ -18,8 +18,9 @@ from channel_manager.companies.models import Company
 from channel_manager.companies.service import COMPANY_COLUMNS, CompanyInfo, company_info
 from channel_manager.errors import Forbidden, NotFound, Unauthorized
 from channel_manager.partners.models import Partner
+from channel_manager.statements import Statement
 
-_KEY_QUERY = (
+_KEY_QUERY = Statement(
     select(
         ApiKey.key_id,
         ApiKey.partner_id,
@@ -106,7 +107,7 @@ def stored(key: str) -> dict[str, Any]:
 
 async def identify(conn: AsyncConnection, key: str) -> Access:
     """Who holds this key. Errors: `Unauthorized`."""
-    row = (await conn.execute(_KEY_QUERY, {"secret_hash": hash_key(key)})).one_or_none()
+    row = await _KEY_QUERY.one(conn, secret_hash=hash_key(key))
     if row is None:
         raise unauthorized()
     return Access(

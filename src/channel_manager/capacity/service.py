@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.capacity.slots import FoundSlot, find_slots
 from channel_manager.capacity.wants import Moment, Want, first_places
 from channel_manager.db import AnyRow, new_id
 from channel_manager.errors import Problem, Refused
+from channel_manager.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,19 @@ class Holder:
     submission: int
 
 
-_LOCK = text("""
+_LOCK = Statement("""
     SELECT slot_id, admission_code, capacity - reserved AS room, is_open
     FROM time_slots WHERE company_id = :company AND slot_id = ANY(:slots)
     ORDER BY slot_id FOR UPDATE
 """)
-_HELD = text("""
+_HELD = Statement("""
     SELECT order_id, submission, slot_id, quantity
     FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
         AS holder (order_id, submission)
     JOIN reservations USING (order_id, submission)
     WHERE company_id = :company AND released_at IS NULL
 """)
-_LAPSED = text("""
+_LAPSED = Statement("""
     SELECT reservations.slot_id, quantity, admission_code, local_date,
         CASE WHEN whole_day THEN NULL ELSE start_time END AS at
     FROM reservations
@@ -50,15 +50,15 @@ _LAPSED = text("""
         AND released_at IS NOT NULL
     ORDER BY starts_at
 """)
-_HELD_BY_ANY = text("""
+_HELD_BY_ANY = Statement("""
     SELECT order_id, submission, slot_id, quantity FROM reservations
     WHERE company_id = :company AND order_id = ANY(:orders) AND released_at IS NULL
 """)
-_RELEASE = text("""
+_RELEASE = Statement("""
     UPDATE reservations SET released_at = now()
     WHERE company_id = :company AND order_id = ANY(:orders) AND released_at IS NULL
 """)
-_HOLD = text("""
+_HOLD = Statement("""
     INSERT INTO reservations (company_id, order_id, submission, slot_id, quantity)
     SELECT :company, * FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]),
         CAST(:slots AS uuid[]), CAST(:quantities AS int[]))
@@ -67,7 +67,7 @@ _HOLD = text("""
 """)
 # Counts and writes the ledger in one. The slots are locked by now, so that this reads what they
 # truly hold; the table's own constraint is there for whoever changes it past this code.
-_RECORD = text("""
+_RECORD = Statement("""
     WITH moved AS (
         SELECT * FROM unnest(CAST(:movements AS uuid[]), CAST(:slots AS uuid[]),
             CAST(:orders AS uuid[]), CAST(:submissions AS int[]), CAST(:changes AS int[]))
@@ -193,7 +193,7 @@ async def take(conn: AsyncConnection, company_id: UUID, plans: Mapping[Holder, P
                 raise _not_found(*planned.names[slot_id], "is closed")
         planned.take_from(room)
     if holding := [holder.order_id for holder, plan in changing.items() if plan.held]:
-        await conn.execute(_RELEASE, {"company": company_id, "orders": holding})
+        await _RELEASE.run(conn, company=company_id, orders=holding)
     await _hold(conn, company_id, {holder: plan.needed for holder, plan in changing.items()})
     movements = [
         movement
@@ -208,7 +208,7 @@ async def take_again(conn: AsyncConnection, holder: Holder) -> None:
 
     Errors: `Refused` where the places are gone, or their slots closed; the caller rolls back.
     """
-    rows = (await conn.execute(_LAPSED, _of(holder))).all()
+    rows = await _LAPSED.rows(conn, **_of(holder))
     names = {
         row.slot_id: (Moment(row.admission_code, row.local_date, row.at), "the order")
         for row in rows
@@ -236,7 +236,7 @@ async def move(
             wanted[found[want.moment].slot_id] += want.guests
     kept = held & wanted
     await _lock(conn, old.company_id, held)
-    await conn.execute(_RELEASE, {"company": old.company_id, "orders": [old.order_id]})
+    await _RELEASE.run(conn, company=old.company_id, orders=[old.order_id])
     await _hold(conn, new.company_id, {new: kept})
     movements = [*_movements(old, held, -1), *_movements(new, kept, 1)]
     await _record(conn, old.company_id, movements, "replaced")
@@ -249,7 +249,7 @@ async def release(
 
     The caller holds the locks of the orders.
     """
-    rows = await conn.execute(_HELD_BY_ANY, {"company": company_id, "orders": list(order_ids)})
+    rows = await _HELD_BY_ANY.rows(conn, company=company_id, orders=list(order_ids))
     movements = [
         _Movement(Holder(company_id, row.order_id, row.submission), row.slot_id, -row.quantity)
         for row in rows
@@ -257,7 +257,7 @@ async def release(
     if not movements:
         return
     await _lock(conn, company_id, {movement.slot_id for movement in movements})
-    await conn.execute(_RELEASE, {"company": company_id, "orders": list(order_ids)})
+    await _RELEASE.run(conn, company=company_id, orders=list(order_ids))
     await _record(conn, company_id, movements, reason)
 
 
@@ -265,13 +265,11 @@ async def _held(conn: AsyncConnection, holders: Sequence[Holder]) -> dict[Holder
     if not holders:
         return {}
     company_id = holders[0].company_id
-    rows = await conn.execute(
-        _HELD,
-        {
-            "company": company_id,
-            "orders": [holder.order_id for holder in holders],
-            "submissions": [holder.submission for holder in holders],
-        },
+    rows = await _HELD.rows(
+        conn,
+        company=company_id,
+        orders=[holder.order_id for holder in holders],
+        submissions=[holder.submission for holder in holders],
     )
     held: dict[Holder, Counter[UUID]] = {}
     for row in rows:
@@ -283,7 +281,7 @@ async def _held(conn: AsyncConnection, holders: Sequence[Holder]) -> dict[Holder
 async def _lock(
     conn: AsyncConnection, company_id: UUID, slots: Iterable[UUID]
 ) -> dict[UUID, AnyRow]:
-    rows = await conn.execute(_LOCK, {"company": company_id, "slots": list(slots)})
+    rows = await _LOCK.rows(conn, company=company_id, slots=list(slots))
     return {row.slot_id: row for row in rows}
 
 
@@ -297,15 +295,13 @@ async def _hold(
     ]
     if rows:
         orders, submissions, slots, quantities = map(list, zip(*rows, strict=True))
-        await conn.execute(
-            _HOLD,
-            {
-                "company": company_id,
-                "orders": orders,
-                "submissions": submissions,
-                "slots": slots,
-                "quantities": quantities,
-            },
+        await _HOLD.run(
+            conn,
+            company=company_id,
+            orders=orders,
+            submissions=submissions,
+            slots=slots,
+            quantities=quantities,
         )
 
 
@@ -314,17 +310,15 @@ async def _record(
 ) -> None:
     if not movements:
         return
-    await conn.execute(
-        _RECORD,
-        {
-            "company": company_id,
-            "movements": [new_id() for _ in movements],
-            "slots": [movement.slot_id for movement in movements],
-            "orders": [movement.holder.order_id for movement in movements],
-            "submissions": [movement.holder.submission for movement in movements],
-            "changes": [movement.change for movement in movements],
-            "reason": reason,
-        },
+    await _RECORD.run(
+        conn,
+        company=company_id,
+        movements=[new_id() for _ in movements],
+        slots=[movement.slot_id for movement in movements],
+        orders=[movement.holder.order_id for movement in movements],
+        submissions=[movement.holder.submission for movement in movements],
+        changes=[movement.change for movement in movements],
+        reason=reason,
     )
 
 

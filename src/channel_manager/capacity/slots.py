@@ -6,15 +6,15 @@ from datetime import UTC, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.capacity.wants import Moment
+from channel_manager.statements import Statement
 
 # No slot is longer than a day, so that the index gives each slot from a handful of rows. Of slots
 # that overlap, the one that starts last is meant.
-_FIND = text("""
+_FIND = Statement("""
     SELECT wanted.n, slot.slot_id, slot.capacity, slot.reserved, slot.is_open,
         (slot.sales_from IS NULL OR slot.sales_from <= now()) AS sales_begun,
         coalesce(slot.sales_until, slot.ends_at) <= now() AS sales_over
@@ -63,15 +63,13 @@ async def find_slots(
     """The slot of each moment; a moment that falls in none is left out."""
     if not wanted:
         return {}
-    rows = await conn.execute(
-        _FIND,
-        {
-            "company": company_id,
-            "admissions": [moment.admission for moment in wanted],
-            "whole": [moment.at is None for moment in wanted],
-            "days": [moment.day for moment in wanted],
-            "instants": [_instant(moment, zone) for moment in wanted],
-        },
+    rows = await _FIND.rows(
+        conn,
+        company=company_id,
+        admissions=[moment.admission for moment in wanted],
+        whole=[moment.at is None for moment in wanted],
+        days=[moment.day for moment in wanted],
+        instants=[_instant(moment, zone) for moment in wanted],
     )
     return {
         wanted[row.n - 1]: FoundSlot(

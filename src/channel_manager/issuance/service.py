@@ -10,8 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Sequence as DatabaseSequence
-from sqlalchemy import delete, func, null, select, update
-from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy import delete, func, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
@@ -26,11 +25,17 @@ from channel_manager.errors import Refused
 from channel_manager.issuance.contents import AssetPlan, LineToIssue, contents
 from channel_manager.issuance.models import Asset, ExternalReference, Wallet
 from channel_manager.issuance.numbers import NumberPattern, wallet_reference_numbers
+from channel_manager.statements import Statement, json_text
 
 # Bounds the memory that one big order takes: 500 lines of 1,000 wallets are legal.
 WALLETS_AT_ONCE = 5_000
 NUMBER_TRIES = 20
 ASSET_NUMBERS = DatabaseSequence("asset_number_seq", metadata=Table.metadata)
+
+
+_DRAW = Statement(
+    "SELECT nextval('asset_number_seq') AS number FROM generate_series(1, CAST(:count AS int))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +103,15 @@ async def void(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
     )
 
 
+_VALIDATE = Statement("""
+    UPDATE assets SET valid_at = now()
+    WHERE company_id = :company AND order_id = :order AND voided_at IS NULL
+""")
+
+
 async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
     """Make a Draft's tickets and coupons valid, once it is paid."""
-    await conn.execute(
-        update(Asset)
-        .where(
-            Asset.company_id == company_id, Asset.order_id == order_id, Asset.voided_at.is_(None)
-        )
-        .values(valid_at=func.now())
-    )
+    await _VALIDATE.run(conn, company=company_id, order=order_id)
 
 
 async def lock_admitted(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> int:
@@ -155,10 +160,7 @@ async def claim_references(
 
 async def next_in_sequence(conn: AsyncConnection, count: int) -> list[int]:
     """The next numbers for `[S]` in number patterns."""
-    drawn = await conn.execute(
-        select(ASSET_NUMBERS.next_value()).select_from(func.generate_series(1, count))
-    )
-    return list(drawn.scalars())
+    return [row.number for row in await _DRAW.rows(conn, count=count)]
 
 
 def _in_portions(
@@ -225,9 +227,9 @@ def _asset_row(
         "valid_until": local_time.day_start(
             plan.visit.day + timedelta(days=plan.item.valid_days), minting.company.zone
         ),
-        "terms": plan.item.terms,
+        "terms": json_text(plan.item.terms),
         "admits": plan.admits,
-        "admits_to": _admits_to(minting, plan),
+        "admits_to": json_text(_admits_to(minting, plan)),
         "price_excl_vat": plan.price.excl_vat,
         "price_incl_vat": plan.price.incl_vat,
     }
@@ -279,9 +281,18 @@ _ASSET_COLUMNS = (
     "price_excl_vat",
     "price_incl_vat",
 )
-_INSERT_WALLETS = bulk_insert(Wallet, _WALLET_COLUMNS, {"issued_at": func.now()})
-_INSERT_VALID_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": func.now()})
-_INSERT_DRAFT_ASSETS = bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": null()})
+_INSERT_WALLETS = Statement(bulk_insert(Wallet, _WALLET_COLUMNS, {"issued_at": func.now()}))
+_NOT_ADMITTED: dict[str, Any] = {
+    "admitted": literal_column("0"),
+    "admitted_that_day": literal_column("0"),
+    "last_admission": literal_column("''"),
+}
+_INSERT_VALID_ASSETS = Statement(
+    bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": func.now(), **_NOT_ADMITTED})
+)
+_INSERT_DRAFT_ASSETS = Statement(
+    bulk_insert(Asset, _ASSET_COLUMNS, {"valid_at": null(), **_NOT_ADMITTED})
+)
 
 
 async def _insert_wallets(
@@ -294,22 +305,22 @@ async def _insert_wallets(
         else:
             for row, number in zip(rows, wallet_reference_numbers(len(rows)), strict=True):
                 row["reference_number"] = number
-        done = await conn.execute(_INSERT_WALLETS, column_lists(_WALLET_COLUMNS, rows))
-        if done.rowcount == len(rows):
+        done = await _INSERT_WALLETS.run(conn, **column_lists(_WALLET_COLUMNS, rows))
+        if done == len(rows):
             return
         rows = await _left_out(conn, rows, Wallet.company_id, Wallet.wallet_id)
     raise _no_numbers("wallet")
 
 
 async def _insert_assets(
-    conn: AsyncConnection, rows: list[dict[str, Any]], statement: Insert
+    conn: AsyncConnection, rows: list[dict[str, Any]], statement: Statement
 ) -> None:
     if not rows:
         return
     for _ in range(NUMBER_TRIES):
         await _draw_numbers(conn, rows)
-        done = await conn.execute(statement, column_lists(_ASSET_COLUMNS, rows))
-        if done.rowcount == len(rows):
+        done = await statement.run(conn, **column_lists(_ASSET_COLUMNS, rows))
+        if done == len(rows):
             return
         rows = await _left_out(conn, rows, Asset.company_id, Asset.row_id)
     raise _no_numbers("ticket or coupon")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
@@ -21,6 +21,7 @@ from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, V
 from channel_manager.orders.places import LINE_STEP, wants
 from channel_manager.orders.schemas import LineIn, OrderIn
 from channel_manager.partners.models import Partner
+from channel_manager.statements import Statement
 
 YEARS_AHEAD = 3
 
@@ -121,18 +122,23 @@ async def check_order(
     return CheckedOrder(body, partner, lines, wanted)
 
 
+_PARTNER = Statement(
+    select(
+        Partner.partner_id,
+        Partner.active,
+        Partner.hold_minutes,
+        Partner.order_reference_pattern,
+    ).where(Partner.company_id == bindparam("company"), Partner.partner_id == bindparam("partner"))
+)
+
+
 async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> AnyRow | None:
     if access.partner_id not in (None, partner_id):
         return None
-    found = await conn.execute(
-        select(
-            Partner.partner_id,
-            Partner.active,
-            Partner.hold_minutes,
-            Partner.order_reference_pattern,
-        ).where(Partner.company_id == access.company.company_id, Partner.partner_id == partner_id)
+    found: AnyRow | None = await _PARTNER.one(
+        conn, company=access.company.company_id, partner=partner_id
     )
-    return found.one_or_none()
+    return found
 
 
 def _partner_problems(partner: AnyRow | None) -> Iterator[Problem]:

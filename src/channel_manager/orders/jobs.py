@@ -16,6 +16,7 @@ from channel_manager.errors import Unavailable
 from channel_manager.jobs import enqueue, issue_job
 from channel_manager.orders.service import Submission
 from channel_manager.orders.settle import settle
+from channel_manager.statements import Statement
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ LAST_RETRY_SECONDS = 5.0
 
 # Losing this mark in a crash loses nothing, so its commit doesn't wait for the disk. A row that
 # another worker holds is passed over: that worker tells its state.
-_MARK = text("""
+_MARK = Statement("""
     WITH quick AS (SELECT set_config('synchronous_commit', 'off', true)),
     wanted AS (
         SELECT o.company_id, o.order_id
@@ -142,15 +143,13 @@ class OrderIssuer:
     ) -> None:
         try:
             async with self._database.transaction() as conn:
-                await conn.execute(
-                    _MARK,
-                    {
-                        "companies": [s.company_id for s in submissions],
-                        "orders": [s.order_id for s in submissions],
-                        "numbers": [s.number for s in submissions],
-                        "status": status,
-                        "before": list(before),
-                    },
+                await _MARK.run(
+                    conn,
+                    companies=[s.company_id for s in submissions],
+                    orders=[s.order_id for s in submissions],
+                    numbers=[s.number for s in submissions],
+                    status=status,
+                    before=list(before),
                 )
         except Unavailable:
             # Only a mark: the issuance itself will meet the same fault and wait for its end.

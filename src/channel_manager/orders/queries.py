@@ -29,6 +29,7 @@ from channel_manager.issuance.models import Asset, Wallet
 from channel_manager.orders.models import Order, OrderLine
 from channel_manager.orders.representation import OrderView
 from channel_manager.schemas import parse_uuid
+from channel_manager.statements import Statement
 
 ORDER = Order.__table__
 
@@ -127,33 +128,35 @@ def no_such_order() -> NotFound:
     return NotFound("There is no such order.")
 
 
-# Built once: SQLAlchemy finds a statement's compiled form by the object, without walking it.
 _SCOPE = and_(
     Order.company_id == bindparam("company_id"),
     or_(bindparam("partner_id", type_=Uuid).is_(None), Order.partner_id == bindparam("partner_id")),
     Order.order_id == bindparam("order_id"),
     Order.removed_at.is_(None),
 )
-_LOCK_IN_SCOPE = select(ORDER).where(_SCOPE).with_for_update()
-_VIEW_IN_SCOPE = _VIEW.where(_SCOPE)
+_LOCK_IN_SCOPE = Statement(select(ORDER).where(_SCOPE).with_for_update())
+_VIEW_IN_SCOPE = Statement(_VIEW.where(_SCOPE))
+_VIEW_BY_ID = Statement(
+    _VIEW.where(
+        Order.company_id == bindparam("company_id"), Order.order_id == bindparam("order_id")
+    )
+)
 
 
 async def lock_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> AnyRow:
     """The order, locked until the transaction ends. Errors: `NotFound`."""
-    found = await conn.execute(_LOCK_IN_SCOPE, _scope(access, order_id))
-    return _one(found.one_or_none())
+    return _one(await _LOCK_IN_SCOPE.one(conn, **_scope(access, order_id)))
 
 
 async def view_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> OrderView:
     """The order with all that belongs to its submission. Errors: `NotFound`."""
-    found = await conn.execute(_VIEW_IN_SCOPE, _scope(access, order_id))
-    return _as_view(_one(found.one_or_none()))
+    return _as_view(_one(await _VIEW_IN_SCOPE.one(conn, **_scope(access, order_id))))
 
 
 async def view_order(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> OrderView:
     """An order that the caller has already found, removed ones too. Errors: `NotFound`."""
-    query = _VIEW.where(Order.company_id == company_id, Order.order_id == order_id)
-    return _as_view(_one((await conn.execute(query)).one_or_none()))
+    found = await _VIEW_BY_ID.one(conn, company_id=company_id, order_id=order_id)
+    return _as_view(_one(found))
 
 
 def _scope(access: Access, order_id: str) -> dict[str, UUID | None]:

@@ -20,11 +20,12 @@ from channel_manager.db import AnyRow, Database, Table
 from channel_manager.errors import Refused, Unavailable
 from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
 from channel_manager.issuance.service import Minting, mint
-from channel_manager.orders.models import Order
+from channel_manager.orders.models import IN_FLIGHT_SQL, Order
 from channel_manager.orders.places import wants
 from channel_manager.orders.service import Submission
-from channel_manager.orders.states import IN_FLIGHT, Status
+from channel_manager.orders.states import Status
 from channel_manager.partners.models import Partner
+from channel_manager.statements import Statement
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
 
 log = structlog.get_logger(__name__)
@@ -161,7 +162,7 @@ async def _fail(database: Database, submission: Submission, message: str) -> Non
 
 
 # Locked in one order everywhere; what has settled, or was replaced since, is left alone.
-_LOCK_IN_FLIGHT = (
+_LOCK_IN_FLIGHT = Statement(
     select(
         Order.company_id,
         Order.order_id,
@@ -182,12 +183,12 @@ _LOCK_IN_FLIGHT = (
     .where(
         Order.company_id == bindparam("company_id"),
         Order.order_id == any_(bindparam("orders", type_=ARRAY(Uuid))),
-        Order.status.in_(IN_FLIGHT),
+        text(f"orders.{IN_FLIGHT_SQL}"),
     )
     .order_by(Order.order_id)
     .with_for_update(of=Order)
 )
-_LINES = text("""
+_LINES = Statement("""
     SELECT order_lines.*
     FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
         AS wanted (order_id, submission)
@@ -200,12 +201,10 @@ _LINES = text("""
 async def _lock_in_flight(
     conn: AsyncConnection, submissions: Sequence[Submission]
 ) -> dict[Submission, AnyRow]:
-    found = await conn.execute(
-        _LOCK_IN_FLIGHT,
-        {
-            "company_id": submissions[0].company_id,
-            "orders": [submission.order_id for submission in submissions],
-        },
+    found = await _LOCK_IN_FLIGHT.rows(
+        conn,
+        company_id=submissions[0].company_id,
+        orders=[submission.order_id for submission in submissions],
     )
     rows = {Submission(row.company_id, row.order_id, row.submission): row for row in found}
     # In the order they came: of two that want the last place, the first gets it.
@@ -215,13 +214,11 @@ async def _lock_in_flight(
 async def _read_lines(
     conn: AsyncConnection, submissions: Sequence[Submission]
 ) -> dict[Submission, list[AnyRow]]:
-    rows = await conn.execute(
-        _LINES,
-        {
-            "company_id": submissions[0].company_id,
-            "orders": [submission.order_id for submission in submissions],
-            "submissions": [submission.number for submission in submissions],
-        },
+    rows = await _LINES.rows(
+        conn,
+        company_id=submissions[0].company_id,
+        orders=[submission.order_id for submission in submissions],
+        submissions=[submission.number for submission in submissions],
     )
     found: dict[Submission, list[AnyRow]] = {submission: [] for submission in submissions}
     for row in rows:
@@ -263,7 +260,7 @@ def _hold_end(order: AnyRow) -> datetime | None:
     return end
 
 
-_FINISH = text("""
+_FINISH = Statement("""
     UPDATE orders SET status = done.status, status_message = done.message,
         job_number = nextval('job_number_seq'), manifest_id = done.manifest_id,
         hold_expires_at = done.hold_expires_at, changed_at = now()
@@ -277,16 +274,14 @@ _FINISH = text("""
 async def _finish(conn: AsyncConnection, settled: Sequence[_Settled]) -> None:
     if not settled:
         return
-    await conn.execute(
-        _FINISH,
-        {
-            "company_id": settled[0].order.company_id,
-            "orders": [one.order.order_id for one in settled],
-            "statuses": [str(one.status) for one in settled],
-            "messages": [one.message for one in settled],
-            "manifests": [one.manifest_id for one in settled],
-            "holds": [one.hold_expires_at for one in settled],
-        },
+    await _FINISH.run(
+        conn,
+        company_id=settled[0].order.company_id,
+        orders=[one.order.order_id for one in settled],
+        statuses=[str(one.status) for one in settled],
+        messages=[one.message for one in settled],
+        manifests=[one.manifest_id for one in settled],
+        holds=[one.hold_expires_at for one in settled],
     )
     await publish(conn, *(_processed(one) for one in settled))
 

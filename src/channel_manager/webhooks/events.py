@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import announce, new_id
+from channel_manager.statements import Statement, json_text
 
 
 class EventName(StrEnum):
@@ -38,7 +39,7 @@ class OrderEvent:
 
 # One statement, since it is on the path of every order. A sequence can't be drawn twice: whoever
 # publishes holds the order's row. A paused subscription is written for, one that is gone is not.
-_PUBLISH = text("""
+_PUBLISH = Statement("""
     WITH happened AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:events AS uuid[]), CAST(:partners AS uuid[]),
             CAST(:orders AS uuid[]), CAST(:submissions AS int[]), CAST(:names AS text[]),
@@ -61,7 +62,7 @@ _PUBLISH = text("""
         AND (webhook_subscriptions.partner_id IS NULL
             OR webhook_subscriptions.partner_id = happened.partner_id)
     RETURNING subscription_id
-""").bindparams(bindparam("company_id", type_=Uuid), bindparam("payloads", type_=ARRAY(JSONB)))
+""")
 
 _PUBLISH_PING = text("""
     WITH event AS (
@@ -82,27 +83,28 @@ async def publish(conn: AsyncConnection, *events: OrderEvent) -> None:
     if not events:
         return
     company_id = events[0].company_id
-    written = await conn.execute(
-        _PUBLISH,
-        {
-            "company_id": company_id,
-            "events": [new_id() for _ in events],
-            "partners": [event.partner_id for event in events],
-            "orders": [event.order_id for event in events],
-            "submissions": [event.submission for event in events],
-            "names": [str(event.name) for event in events],
-            "payloads": [
-                {
-                    "orderId": str(event.order_id),
-                    "buyFromOrderReference": event.buy_from_order_reference,
-                    "status": event.status,
-                }
-                for event in events
-            ],
-        },
+    written = await _PUBLISH.rows(
+        conn,
+        company_id=company_id,
+        events=[new_id() for _ in events],
+        partners=[event.partner_id for event in events],
+        orders=[event.order_id for event in events],
+        submissions=[event.submission for event in events],
+        names=[str(event.name) for event in events],
+        payloads=[_payload(event) for event in events],
     )
-    for subscription_id in set(written.scalars()):
+    for subscription_id in {row.subscription_id for row in written}:
         announce_delivery(conn, company_id, subscription_id)
+
+
+def _payload(event: OrderEvent) -> str:
+    return json_text(
+        {
+            "orderId": str(event.order_id),
+            "buyFromOrderReference": event.buy_from_order_reference,
+            "status": event.status,
+        }
+    )
 
 
 async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> UUID:
