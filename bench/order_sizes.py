@@ -33,9 +33,10 @@ from channel_manager.db import Database, plain_url
 from channel_manager.embedded import EmbeddedPostgres
 from channel_manager.logs import configure_logs
 from channel_manager.migrations import upgrade
+from channel_manager.orders.intake import create_order
 from channel_manager.orders.schemas import OrderIn
-from channel_manager.orders.service import Submission, create_order, submission_of
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission, submission_of
 from channel_manager.venue_file import read_venue_file
 from channel_manager.venue_import import import_venue
 

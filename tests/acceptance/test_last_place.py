@@ -8,8 +8,8 @@ from channel_manager.cli.companies import operator_access, pick_company
 from channel_manager.clock import system_clock
 from channel_manager.db import Database, new_id
 from channel_manager.jobs import enqueue, issue_job
+from channel_manager.orders.intake import create_order
 from channel_manager.orders.schemas import OrderIn
-from channel_manager.orders.service import create_order
 from support import castle
 from support.castle import order
 from support.service import serving

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from channel_manager.orders.holds import expire_holds
-from channel_manager.orders.service import Submission
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission
 from support import castle
 from support.castle import ORDERS_PATH, order
 from support.slots import (

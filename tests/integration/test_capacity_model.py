@@ -25,11 +25,12 @@ from channel_manager.cli.companies import operator_access, pick_company
 from channel_manager.clock import system_clock
 from channel_manager.db import Database
 from channel_manager.errors import ChannelError, Unavailable
-from channel_manager.orders import service
+from channel_manager.orders import intake, service
 from channel_manager.orders.capacity_audit import audit_capacity
 from channel_manager.orders.holds import expire_holds
 from channel_manager.orders.schemas import OrderIn
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import submission_of
 from support import castle
 from support.castle import order
 from support.postgres import fresh_database
@@ -76,11 +77,11 @@ class Venue:
         body = order(items=_lines(lines), **changes)
         async with self.database.transaction() as conn:
             access = operator_access(await pick_company(conn, None))
-            made = await service.create_order(
+            made = await intake.create_order(
                 conn, access, OrderIn.model_validate(body), system_clock(), sync=False
             )
         self.orders.append(str(made.order_id))
-        await settle(self.database, service.submission_of(made))
+        await settle(self.database, submission_of(made))
 
     async def replace(self, pick: int, lines: list[tuple[int, int]]) -> None:
         order_id = self.picked(pick)
@@ -91,10 +92,10 @@ class Venue:
                 {"id": order_id},
             )
             body = order(items=_lines(lines), sellToOrderReference=reference, paymentReference=...)
-            made = await service.replace_order(
+            made = await intake.replace_order(
                 conn, access, order_id, OrderIn.model_validate(body), system_clock(), sync=False
             )
-        await settle(self.database, service.submission_of(made))
+        await settle(self.database, submission_of(made))
 
     async def confirm(self, pick: int) -> None:
         async with self.database.transaction() as conn:

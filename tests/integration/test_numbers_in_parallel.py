@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from channel_manager.db import Database
 from channel_manager.orders.jobs import settle_patiently
-from channel_manager.orders.service import Submission
+from channel_manager.orders.submissions import Submission
 from support import castle
 from support.castle import CASTLE_FILE, ORDERS_PATH, line, order
 

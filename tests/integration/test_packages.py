@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from channel_manager.orders.service import Submission
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission
 from support import harbour
 from support.castle import soon
 from support.harbour import HARBOUR, ORDERS_PATH, YEAR, key_to_harbour, line, on, order

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from channel_manager.cli.companies import operator_access, pick_company
 from channel_manager.errors import InvalidStatus
 from channel_manager.orders.jobs import find_forgotten
-from channel_manager.orders.service import Submission, reprocess_order
+from channel_manager.orders.service import reprocess_order
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission
 from support.castle import ORDERS_PATH, order
 from support.service import settled
 

@@ -23,7 +23,7 @@ from channel_manager.access.route import (
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, Database
 from channel_manager.errors import InvalidInput, Problem
-from channel_manager.orders import idempotency, listing, service
+from channel_manager.orders import idempotency, intake, listing, service
 from channel_manager.orders.idempotency import IdempotentRequest, idempotent_request
 from channel_manager.orders.queries import view_order, view_order_in_scope
 from channel_manager.orders.representation import OrderView, full, summary
@@ -35,8 +35,8 @@ from channel_manager.orders.schemas import (
     OrderPageOut,
     OrderSummaryOut,
 )
-from channel_manager.orders.service import Submission, submission_of
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission, submission_of
 from channel_manager.responses import bytes_reply, documented, json_reply
 from channel_manager.schemas import Body, unknown_fields
 from channel_manager.strict_json import dumps
@@ -95,7 +95,7 @@ async def create_order(
     plan = await _plan(request, access, body, HTTPStatus.CREATED, sync, idempotency_key)
 
     async def submit(conn: AsyncConnection) -> AnyRow:
-        return await service.create_order(conn, access, body, _now(request), sync=plan.sync)
+        return await intake.create_order(conn, access, body, _now(request), sync=plan.sync)
 
     return await _submit(request, submit, plan)
 
@@ -168,7 +168,7 @@ async def replace_order(
     plan = await _plan(request, access, body, HTTPStatus.OK, sync, idempotency_key)
 
     async def submit(conn: AsyncConnection) -> AnyRow:
-        return await service.replace_order(
+        return await intake.replace_order(
             conn, access, order_id, body, _now(request), sync=plan.sync
         )
 

@@ -13,7 +13,7 @@ from channel_manager.access.service import Access
 from channel_manager.db import AnyRow
 from channel_manager.errors import Conflict
 from channel_manager.orders.models import IdempotentReply
-from channel_manager.orders.service import Submission
+from channel_manager.orders.submissions import Submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from channel_manager.db import Database
 from channel_manager.errors import Unavailable
 from channel_manager.jobs import enqueue, issue_job
-from channel_manager.orders.service import Submission
 from channel_manager.orders.settle import settle
+from channel_manager.orders.submissions import Submission
 from channel_manager.statements import Statement
 
 log = structlog.get_logger(__name__)

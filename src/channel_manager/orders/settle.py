@@ -22,8 +22,8 @@ from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, V
 from channel_manager.issuance.service import Minting, mint
 from channel_manager.orders.models import IN_FLIGHT_SQL, Order
 from channel_manager.orders.places import wants
-from channel_manager.orders.service import Submission
 from channel_manager.orders.states import Status
+from channel_manager.orders.submissions import Submission
 from channel_manager.partners.models import Partner
 from channel_manager.statements import Statement
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
