@@ -35,6 +35,7 @@ class Statement:
         self._names: list[str] = []
         # What the statement itself says, such as a limit.
         self._constants: Mapping[str, Any] = {}
+        self.text = str(statement)
         if isinstance(statement, str):
             self._sql = _NAME.sub(self._numbered, statement)
         else:

@@ -24,6 +24,7 @@ from channel_manager.webhooks.retention import forget_old
 log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 1.0
+LISTENER_SECONDS = 5.0
 SWEEP_SECONDS = 10.0
 RETENTION_SECONDS = 3_600.0
 
@@ -64,11 +65,14 @@ async def _run_queue(settings: Settings, database: Database, stop: asyncio.Event
         plain_url(database.url),
         min_size=2,
         max_size=4,
+        # What PgQueuer sends leaves nothing behind that the next user would have to undo.
+        reset=_nothing_to_reset,
         server_settings={"application_name": "channel-manager-queue"},
     ) as pool:
         queue = PgQueuer(AsyncpgPoolDriver(pool))
         _register(queue, settings, database)
         stopper = asyncio.create_task(_pass_on(stop, queue.shutdown))
+        listening = asyncio.create_task(_watch_listener(queue))
         log.info("worker_ready")
         try:
             await queue.run(
@@ -77,10 +81,28 @@ async def _run_queue(settings: Settings, database: Database, stop: asyncio.Event
                 # Bounds how long a dead worker's jobs wait once their heartbeat is stale.
                 dequeue_timeout=timedelta(seconds=min(settings.heartbeat_seconds, 5.0)),
                 heartbeat_timeout=timedelta(seconds=settings.heartbeat_seconds),
-                shutdown_on_listener_failure=True,
             )
         finally:
             stopper.cancel()
+            listening.cancel()
+
+
+async def _watch_listener(queue: PgQueuer) -> None:
+    # PgQueuer would do so itself, but it asks before it listens, and under load takes its own
+    # question for lost.
+    while True:
+        await asyncio.sleep(LISTENER_SECONDS)
+        try:
+            await queue.qm.listener_healthy(timeout=timedelta(seconds=LISTENER_SECONDS))
+        except Exception:
+            log.warning("listener_lost", exc_info=True)
+            # `run_worker` begins anew, with connections that are new as well.
+            queue.shutdown.set()
+            return
+
+
+async def _nothing_to_reset(_: object) -> None:
+    return None
 
 
 def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:

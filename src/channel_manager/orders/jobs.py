@@ -142,7 +142,7 @@ class OrderIssuer:
         self, submissions: Sequence[Submission], status: str, before: Sequence[str]
     ) -> None:
         try:
-            async with self._database.transaction() as conn:
+            async with self._database.single() as conn:
                 await _MARK.run(
                     conn,
                     companies=[s.company_id for s in submissions],

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
-
 from channel_manager.db import AnyRow, Database
+from channel_manager.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class LaneKey:
 # wait for one receiver cost the others nothing. SKIP LOCKED passes over what others claim now.
 # The written-out limit (the most that a lane may have) tells the planner how few rows these are:
 # by a parameter alone it guesses a tenth of the backlog, and reads whole tables to join them.
-_CLAIM = text("""
+_CLAIM = Statement("""
     WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     wanted AS MATERIALIZED (
         SELECT s.company_id, s.subscription_id, s.notification_url, s.event_version, s.app_id,
@@ -62,7 +61,7 @@ _CLAIM = text("""
         e.order_id, e.submission, e.sequence
 """)
 
-_RENEW = text("""
+_RENEW = Statement("""
     WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     mine AS MATERIALIZED (
         SELECT company_id, delivery_id FROM webhook_deliveries
@@ -77,7 +76,7 @@ _RENEW = text("""
 """)
 
 # One look into the index for each subscription, however many deliveries wait for it.
-_DUE = text("""
+_DUE = Statement("""
     SELECT s.company_id, s.subscription_id FROM webhook_subscriptions s
     WHERE s.state = 'active' AND EXISTS (
         SELECT 1 FROM webhook_deliveries d
@@ -91,35 +90,30 @@ async def claim(
     database: Database, rooms: Mapping[LaneKey, int], seconds: float
 ) -> Sequence[AnyRow]:
     """Claim up to so many due deliveries of each lane, for so long, oldest first."""
-    async with database.transaction() as conn:
-        claimed = await conn.execute(
-            _CLAIM,
-            {
-                "companies": [key.company_id for key in rooms],
-                "subscriptions": [key.subscription_id for key in rooms],
-                "rooms": list(rooms.values()),
-                "seconds": seconds,
-            },
+    async with database.single() as conn:
+        return await _CLAIM.rows(
+            conn,
+            companies=[key.company_id for key in rooms],
+            subscriptions=[key.subscription_id for key in rooms],
+            rooms=list(rooms.values()),
+            seconds=seconds,
         )
-        return claimed.all()
 
 
 async def renew(
     database: Database, deliveries: Sequence[tuple[UUID, UUID]], seconds: float
 ) -> None:
     """Keep these (company, delivery) for so long from now; 0 gives them back."""
-    async with database.transaction() as conn:
-        await conn.execute(
-            _RENEW,
-            {
-                "companies": [company for company, _ in deliveries],
-                "deliveries": [delivery for _, delivery in deliveries],
-                "seconds": seconds,
-            },
+    async with database.single() as conn:
+        await _RENEW.run(
+            conn,
+            companies=[company for company, _ in deliveries],
+            deliveries=[delivery for _, delivery in deliveries],
+            seconds=seconds,
         )
 
 
 async def due_lanes(database: Database) -> Sequence[LaneKey]:
     """The lanes that have something due which nobody has claimed."""
     async with database.read() as conn:
-        return [LaneKey(*row) for row in await conn.execute(_DUE)]
+        return [LaneKey(*row) for row in await _DUE.rows(conn)]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import Database
 from channel_manager.errors import Unavailable
+from channel_manager.statements import Statement
 from channel_manager.webhooks.backoff import MAX_ATTEMPTS, Outcome
 from channel_manager.webhooks.claims import LaneKey
 from channel_manager.webhooks.sending import Attempted
@@ -23,7 +24,7 @@ MOST_AT_ONCE = 500
 
 # Only what still waits changes: a worker that was thought dead may have been overtaken by another
 # that delivered. Losing a record to a crash costs a second delivery, so no commit waits for disk.
-_RECORD = text("""
+_RECORD = Statement("""
     WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     made AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:companies AS uuid[]), CAST(:deliveries AS uuid[]),
@@ -91,9 +92,7 @@ async def record(database: Database, attempted: Sequence[Attempted]) -> None:
     """Write attempts down, and pause what has failed for too long; waits out a lost database."""
     while True:
         try:
-            async with database.transaction() as conn:
-                await conn.execute(_RECORD, _columns(attempted))
-                stopped = await _subscription_states(conn, attempted)
+            stopped = await _write(database, attempted)
         except Unavailable:
             log.warning("webhook_record_waits", count=len(attempted))
             await asyncio.sleep(RETRY_SECONDS)
@@ -110,6 +109,23 @@ async def record(database: Database, attempted: Sequence[Attempted]) -> None:
             state=state,
             reason=reason,
         )
+
+
+async def _write(
+    database: Database, attempted: Sequence[Attempted]
+) -> list[tuple[LaneKey, str, str]]:
+    if all(_is_plain(entry) for entry in attempted):
+        async with database.single() as conn:
+            await _RECORD.run(conn, **_columns(attempted))
+        return []
+    async with database.transaction() as conn:
+        await _RECORD.run(conn, **_columns(attempted))
+        return await _subscription_states(conn, attempted)
+
+
+def _is_plain(entry: Attempted) -> bool:
+    # It says nothing new of its subscription.
+    return entry.outcome is Outcome.DELIVERED and entry.delivery.failing_since is None
 
 
 def _columns(attempted: Sequence[Attempted]) -> dict[str, Any]:
