@@ -134,8 +134,8 @@ Rows = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
 async def rows_of(connection: asyncpg.Connection, order_id: UUID) -> Rows:
     found: Rows = {}
     for table in ("wallets", "assets"):
-        records = await connection.fetch(f"SELECT * FROM {table} WHERE order_id = $1", order_id)  # noqa: S608 - two literals
-        await connection.execute(f"DELETE FROM {table} WHERE order_id = $1", order_id)  # noqa: S608 - likewise
+        records = await connection.fetch(f"SELECT * FROM {table} WHERE order_id = $1", order_id)
+        await connection.execute(f"DELETE FROM {table} WHERE order_id = $1", order_id)
         found[table] = (list(records[0].keys()), [tuple(record) for record in records])
     return found
 

@@ -17,7 +17,9 @@ from starlette.routing import Match
 from channel_manager import migrations
 from channel_manager.access.api import router as keys_router
 from channel_manager.access.limits import RateLimits
+from channel_manager.access.strangers import Strangers
 from channel_manager.addresses import CompanyAddress
+from channel_manager.api_pages import router as api_pages_router
 from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
 from channel_manager.catalog.api import router as catalog_router
@@ -69,20 +71,23 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
         summary="Orders of online travel agents in, tickets and coupons out.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         separate_input_output_schemas=False,
     )
     app.state.database = database
     app.state.clock = clock
     app.state.rate_limits = limits
+    app.state.strangers = Strangers(clock, limit=settings.stranger_limit)
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
     _add_health(app, database)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
-    for router in (*routers, gate_router, gate_page_router, manifests_router):
+    for router in (*routers, gate_router, gate_page_router, manifests_router, api_pages_router):
         app.include_router(router)
     # The last one added is the first that a request meets.
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.request_seconds)
     app.add_middleware(CompanyAddress)
     return app
 

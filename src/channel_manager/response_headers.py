@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 VERSION = b"2026-01-01"
 _DATE = re.compile(rb"\d{4}-\d{2}-\d{2}")
 
-# A page that needs more than a JSON reply may (the guest's page, the docs) says so itself.
+# A page that needs more than a JSON reply may (the guest's page, the API's) says so itself.
 _DEFAULTS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -17,8 +17,6 @@ _DEFAULTS = (
     (b"strict-transport-security", b"max-age=31536000"),
     (b"cache-control", b"no-store"),
 )
-# FastAPI's own page of the API loads its script from elsewhere.
-_DOCS_PATHS = ("/docs", "/redoc")
 
 
 class ResponseHeaders:
@@ -40,18 +38,14 @@ class ResponseHeaders:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 given = {name.lower() for name, _ in headers}
-                headers += [
-                    (name, value) for name, value in _wanted(scope, asked) if name not in given
-                ]
+                headers += [(name, value) for name, value in _wanted(asked) if name not in given]
                 message["headers"] = headers + state.get("limit_headers", [])
             await send(message)
 
         await self.app(scope, receive, send_complete)
 
 
-def _wanted(scope: Scope, asked: bytes) -> list[tuple[bytes, bytes]]:
-    docs = scope["path"].startswith(_DOCS_PATHS)
-    wanted = [(n, v) for n, v in _DEFAULTS if not (docs and n == b"content-security-policy")]
+def _wanted(asked: bytes) -> list[tuple[bytes, bytes]]:
     # One version is served, whichever was asked for; both are told.
     echoed = asked if _DATE.fullmatch(asked) else VERSION
-    return [*wanted, (b"x-api-version", echoed), (b"x-api-version-served", VERSION)]
+    return [*_DEFAULTS, (b"x-api-version", echoed), (b"x-api-version-served", VERSION)]

@@ -70,6 +70,21 @@ class Settings(BaseSettings):
     key_concurrency: int = Field(
         default=200, ge=1, description="Requests of one key under way at once in one API process."
     )
+    stranger_limit: int = Field(
+        default=300,
+        ge=1,
+        description="Requests without a valid key from one address in 5 minutes, in one process.",
+    )
+    request_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="How long a client may take to send a request's head, and then its body.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Whose X-Forwarded-For and -Proto are believed: comma-separated addresses and"
+        " networks, or * where only a proxy can reach this port.",
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

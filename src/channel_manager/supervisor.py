@@ -67,12 +67,17 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        name = f"[{host}]" if family == socket.AF_INET6 else host
         remedy = REMEDIES.get(error.errno or 0, "choose an address of this machine with --host")
+        name = address_of(host, port).removeprefix("http://")
         raise typer.BadParameter(
-            f"{name}:{port} can't be listened on ({error.strerror}); {remedy}."
+            f"{name} can't be listened on ({error.strerror}); {remedy}."
         ) from None
     return listener
+
+
+def address_of(host: str, port: int) -> str:
+    """The web address of a host and port; an IPv6 address stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(children: Sequence[Child], *, grace_seconds: float = GRACE_SECONDS) -> int:

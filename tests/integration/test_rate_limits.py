@@ -130,3 +130,24 @@ async def test_a_new_window_starts_from_nothing(database):
     await limits.sync()
     now[0] += timedelta(seconds=300)
     assert limits.count(key_id, None).remaining == 99
+
+
+async def test_who_has_no_valid_key_is_refused_after_a_while_and_locks_nobody_out(
+    database_url, database, company_id, settings
+):
+    key = await castle.make_key(database, company_id)
+    few = settings.model_copy(update={"stranger_limit": 3})
+    async with another_process(few, database_url, key) as client:
+        assert (await client.get(LIST)).status_code == 200
+        for left in (2, 1, 0):
+            refused = await client.get(LIST, headers={"x-np-api-key": "wrong" * 8})
+            assert refused.status_code == 401
+            assert refused.headers["ratelimit-remaining"] == str(left)
+        for headers in ({"x-np-api-key": "wrong" * 8}, {"x-np-api-key": "é".encode()}):
+            refused = await client.get(LIST, headers=headers)
+            assert refused.status_code in (401, 429)
+        refused = await client.get(LIST, headers={"x-np-api-key": "wrong" * 8})
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert 0 < int(refused.headers["retry-after"]) <= 301
+        # The partner behind the same address, whose key was found valid before.
+        assert (await client.get(LIST)).status_code == 200

@@ -7,10 +7,12 @@ statements, so that not even the time tells them apart.
 import asyncio
 import re
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import event, text
 
+from channel_manager.statements import Statement
 from support import castle
 from support.castle import COMPANY_PATH, ORDERS_PATH, PARTNER, order
 
@@ -136,7 +138,14 @@ def statements(client):
 
     engine = client.app.state.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
-    yield seen
+    in_order = Statement._in_order  # noqa: SLF001 - every statement sent to the driver passes it
+
+    def note_prepared(statement, values):
+        note(None, None, statement.text)
+        return in_order(statement, values)
+
+    with patch.object(Statement, "_in_order", note_prepared):
+        yield seen
     event.remove(engine, "before_cursor_execute", note)
 
 

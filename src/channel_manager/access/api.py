@@ -3,27 +3,20 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 
 from channel_manager.access import keys
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.access.schemas import KeyIn, KeyOut, NewKeyOut, RotateIn
 from channel_manager.responses import documented, json_reply
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX + "/keys",
-    route_class=CompanyRoute,
-    tags=["Keys"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Keys", "/keys")
 
 
 @router.post(

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from channel_manager.access.limits import RateLimits, too_many
 from channel_manager.access.permissions import Permission
-from channel_manager.access.service import Access, check_allowed, identify, read_key
+from channel_manager.access.service import Access, check_allowed, hash_key, identify, read_key
+from channel_manager.access.strangers import Strangers
 from channel_manager.db import Database
-from channel_manager.errors import InvalidInput, Problem, UnsupportedMediaType
+from channel_manager.errors import InvalidInput, Problem, Unauthorized, UnsupportedMediaType
 from channel_manager.strict_json import loads
 
 COMPANY_PREFIX = "/{tenant}/{environment}/{company}"
@@ -50,15 +51,35 @@ class CompanyRoute(APIRoute):
 
 
 async def _admit(request: Request, permission: Permission) -> Access:
-    key = read_key(request.scope["headers"])
-    async with database_of(request).read() as conn:
-        access = await identify(conn, key)
+    access = await _identify(request)
     standing = limits_of(request).count(access.key_id, access.rate_limit)
     request.state.limit_headers = standing.headers()
     if standing.used_up:
         raise too_many(standing.reset_seconds, f"Over {standing.limit} requests in this window.")
     check_allowed(access, request.state.company_address, permission)
     request.state.access = access
+    return access
+
+
+async def _identify(request: Request) -> Access:
+    strangers = strangers_of(request)
+    address = request.client.host if request.client else None
+    try:
+        key = read_key(request.scope["headers"])
+        standing = strangers.standing(address)
+        if standing.used_up and not strangers.knows(hash_key(key)):
+            request.state.limit_headers = standing.headers()
+            raise too_many(
+                standing.reset_seconds, f"Over {standing.limit} requests without a valid key."
+            )
+        async with database_of(request).read() as conn:
+            access = await identify(conn, key)
+    except Unauthorized:
+        strangers.failed(address)
+        standing = strangers.standing(address)
+        request.state.limit_headers = standing.headers()
+        raise
+    strangers.welcome(hash_key(key))
     return access
 
 
@@ -108,6 +129,12 @@ def limits_of(request: Request) -> RateLimits:
     return limits
 
 
+def strangers_of(request: Request) -> Strangers:
+    """How often each address has come without a valid key."""
+    strangers: Strangers = request.app.state.strangers
+    return strangers
+
+
 async def current_access(request: Request) -> Access:
     """Who is calling. Async, as are all dependencies: others cost a thread's hand-over."""
     access: Access = request.state.access
@@ -123,3 +150,13 @@ async def described_address(
     company: Annotated[str, Path(description="The company's name, percent-encoded once or twice.")],
 ) -> None:
     """Names the parts of a company's address for OpenAPI; the route itself has checked them."""
+
+
+def company_router(tag: str, path: str = "") -> APIRouter:
+    """A router for routes under a company's address, which only the right key reaches."""
+    return APIRouter(
+        prefix=COMPANY_PREFIX + path,
+        route_class=CompanyRoute,
+        tags=[tag],
+        dependencies=[Depends(described_address)],
+    )

@@ -4,16 +4,14 @@ import hashlib
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from channel_manager import local_time
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.access.service import Access
@@ -23,12 +21,7 @@ from channel_manager.errors import InvalidInput, Problem
 from channel_manager.responses import bytes_reply, documented
 from channel_manager.strict_json import dumps
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX + "/ticket",
-    route_class=CompanyRoute,
-    tags=["Availability"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Availability", "/ticket")
 ItemNumber = Annotated[
     str, Query(alias="itemNumber", description="An item, package or component of one.")
 ]

@@ -4,16 +4,14 @@ import asyncio
 from datetime import date, datetime, time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from channel_manager import local_time
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.catalog.listing import Listing, list_store
@@ -27,12 +25,7 @@ from channel_manager.responses import documented, json_reply
 # As far ahead as orders may be.
 YEARS_AHEAD = 3
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX,
-    route_class=CompanyRoute,
-    tags=["Catalogue"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Catalogue")
 
 
 @router.get(

@@ -1,6 +1,7 @@
 import os
 import socket
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,9 +11,10 @@ import uvloop
 from channel_manager.app import make_app
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
+from channel_manager.http_protocol import BoundedRequests
 from channel_manager.migrations import upgrade
 from channel_manager.settings import settings
-from channel_manager.supervisor import Child, die_with_parent, listen
+from channel_manager.supervisor import Child, address_of, die_with_parent, listen
 from channel_manager.supervisor import run as supervise
 from channel_manager.worker import run_worker, stop_on_signal
 
@@ -37,7 +39,7 @@ def serve(
         run(url, upgrade)
         with listen(host, port) as listener:
             os.set_inheritable(listener.fileno(), True)
-            address = f"http://{host}:{listener.getsockname()[1]}"
+            address = address_of(host, listener.getsockname()[1])
             os.environ[URL_VARIABLE] = url
             os.environ.setdefault(PUBLIC_VARIABLE, address)
             typer.echo(f"Serving on {address}", err=True)
@@ -62,17 +64,19 @@ def api(
     if fd is not None:
         die_with_parent()
     with the_database() as url:
-        application = make_app(settings(), url)
+        chosen = settings()
+        application = make_app(chosen, url)
         config = uvicorn.Config(
             application,
             host=host,
             port=port,
             loop="uvloop",
-            http="httptools",
+            http=partial(BoundedRequests, seconds=chosen.request_seconds),  # type: ignore[arg-type]
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=True,
+            forwarded_allow_ips=chosen.trusted_proxies,
             timeout_graceful_shutdown=15,
             timeout_keep_alive=75,
             lifespan="on",

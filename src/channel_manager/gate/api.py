@@ -3,16 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.access.service import Access
@@ -32,12 +30,7 @@ from channel_manager.gate.service import Gate
 from channel_manager.responses import bytes_reply, documented, json_reply
 from channel_manager.strict_json import dumps
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX + "/speedgate",
-    route_class=CompanyRoute,
-    tags=["Gate"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Gate", "/speedgate")
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -8,16 +8,14 @@ from typing import Annotated
 from urllib.parse import quote
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.access.service import Access
@@ -43,12 +41,7 @@ from channel_manager.strict_json import dumps
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX + "/channelManager",
-    route_class=CompanyRoute,
-    tags=["Orders"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Orders", "/channelManager")
 Sync = Annotated[
     str | None,
     Query(description="1 or true: issue within the request; the reply is the settled order."),

@@ -5,15 +5,13 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
-    COMPANY_PREFIX,
-    CompanyRoute,
     CurrentAccess,
+    company_router,
     database_of,
-    described_address,
     needs,
 )
 from channel_manager.outbound import AddressPolicy, check_url
@@ -30,12 +28,7 @@ from channel_manager.webhooks.schemas import (
 
 LONGEST_OVERLAP_HOURS = 168
 
-router = APIRouter(
-    prefix=COMPANY_PREFIX,
-    route_class=CompanyRoute,
-    tags=["Webhooks"],
-    dependencies=[Depends(described_address)],
-)
+router = company_router("Webhooks")
 
 
 @router.post(
