@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     webhook_log_days: int = Field(
         default=30, ge=4, description="How long deliveries and their attempts are kept."
     )
+    reply_days: int = Field(
+        default=7,
+        ge=1,
+        description="How long a request with an Idempotency-Key gets its first reply again.",
+    )
     log_level: str = "INFO"
     log_format: str = Field(
         default="auto",

@@ -11,6 +11,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.models import Job as QueuedJob
 
+from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.db import Database, plain_url
 from channel_manager.jobs import JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
@@ -119,6 +120,7 @@ async def _sweep(database: Database, settings: Settings) -> None:
         try:
             await find_forgotten(database, seconds=settings.heartbeat_seconds + SWEEP_SECONDS)
             await forget_old(database, days=settings.webhook_log_days)
+            await forget_old_replies(database, days=settings.reply_days)
         except Exception:
             # The database is away, or a bug: the next round tries again.
             log.warning("sweep_failed", exc_info=True)

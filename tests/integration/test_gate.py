@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.access.permissions import Permission
 from support import castle
 from support.castle import COMPANY_PATH, ORDERS_PATH, line, order
@@ -213,3 +214,17 @@ async def test_cancel_against_admit_200_times_one_wins(client, database):
         )
         outcome = (admitted["code"], deleted.status_code)
         assert outcome in (("ok", 400), ("ticket_cancelled", 200)), outcome
+
+
+async def test_first_replies_are_forgotten_after_their_days(client, database):
+    repeated = {"Idempotency-Key": "scan-1"}
+    body = {"referenceNumber": "NOBODY'S"}
+    for _ in range(2):
+        await client.post(f"{GATE}/tryAndAttemptAdmit", json=body, headers=repeated)
+    assert await forget_old_replies(database, days=1) == 0
+    async with database.transaction() as conn:
+        await conn.execute(
+            text("UPDATE idempotent_replies SET created_at = now() - interval '25 hours'")
+        )
+    assert await forget_old_replies(database, days=1) == 1
+    assert await forget_old_replies(database, days=1) == 0

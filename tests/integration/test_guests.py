@@ -3,7 +3,7 @@ from sqlalchemy import text
 from channel_manager.cli.companies import operator_access
 from channel_manager.companies.service import find_company
 from channel_manager.orders.guests import erase_guest, export_guest, pseudonymise_old_orders
-from support.castle import ORDERS_PATH, line, order
+from support.castle import COMPANY_PATH, ORDERS_PATH, line, order
 
 EVERYTHING = """
     SELECT (SELECT json_agg(o) FROM orders o)::text || (SELECT json_agg(l) FROM order_lines l)::text
@@ -52,6 +52,13 @@ async def test_an_export_has_a_guests_lines_and_no_others(client, database, comp
 
 async def test_an_erased_guest_is_nowhere_and_the_figures_stay(client, database, company_id):
     made = await two_guests(client)
+    number = made["items"][0]["wallets"][0]["assets"][0]["referenceNumber"]
+    scanned = await client.post(
+        f"{COMPANY_PATH}/speedgate/tryAndAttemptAdmit",
+        json={"referenceNumber": number},
+        headers={"Idempotency-Key": "scan"},
+    )
+    assert "Jane" in scanned.text
     assert "Jane" in await kept(database)
     access = await operator(database, company_id)
     async with database.transaction() as conn:

@@ -64,3 +64,23 @@ class AuditEvent(Table):
     after: Mapped[dict[str, Any]]
 
     __table_args__ = (Index("ix_audit_events_subject", "company_id", "subject"),)
+
+
+class IdempotentReply(Table):
+    """The first reply to an `Idempotency-Key`, given again byte for byte."""
+
+    __tablename__ = "idempotent_replies"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # For orders, the partner that the key is bound to, or the company; at the gate, the scanner's
+    # own key.
+    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # What the request did; None inside its own transaction, and at the gate.
+    order_id: Mapped[UUID | None]
+    submission: Mapped[int | None]
+    status: Mapped[int | None]
+    # None only while the first request is still settling its order (?sync=1).
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.access import idempotency
+from channel_manager.access.idempotency import idempotent_request
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
     CurrentAccess,
@@ -149,16 +151,19 @@ async def count_today(
 
 
 async def _answered(request: Request, access: Access, key: str | None, answer: Answer) -> Response:
-    gate = _gate(request, access)
+    gate, idempotent = _gate(request, access), None
+    if key is not None:
+        # A scanner's own, so by its key and not by the partner's.
+        idempotent = idempotent_request(
+            access, access.key_id, key, request.method, request.url.path, await request.body()
+        )
     async with database_of(request).transaction() as conn:
-        if key is not None:
-            asked = request.url.path.encode() + b"\0" + await request.body()
-            kept = await service.first_answer(conn, gate, key, asked)
-            if kept is not None:
-                return bytes_reply(kept)
+        kept = await idempotency.begin(conn, idempotent) if idempotent else None
+        if kept is not None:
+            return bytes_reply(bytes(kept.body))
         body = dumps(await answer(conn, gate))
-        if key is not None:
-            await service.keep_answer(conn, gate, key, body)
+        if idempotent:
+            await idempotency.keep(conn, idempotent, body)
     return bytes_reply(body)
 
 

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, func
+from sqlalchemy import Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table, new_id
@@ -32,17 +32,3 @@ class GateEntry(Table):
         Index("ix_gate_entries_admission", "company_id", "admission_code", "admitted_at"),
         Index("uq_gate_entries_scan", "company_id", "scan_id", unique=True),
     )
-
-
-class GateReply(Table):
-    """The first answer to a scanner's request, given again when it repeats it."""
-
-    __tablename__ = "gate_replies"
-
-    company_id: Mapped[UUID] = mapped_column(primary_key=True)
-    key_id: Mapped[UUID] = mapped_column(primary_key=True)
-    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
-    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    # None only inside its own transaction.
-    body: Mapped[bytes | None] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

@@ -3,20 +3,18 @@
 Each function works inside the caller's transaction. Time is the database's clock.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.service import Access
-from channel_manager.errors import Conflict, NotFound, Refused
-from channel_manager.gate.models import GateEntry, GateReply
+from channel_manager.errors import NotFound, Refused
+from channel_manager.gate.models import GateEntry
 from channel_manager.gate.queries import (
     Entry,
     Ticket,
@@ -164,44 +162,6 @@ async def today(conn: AsyncConnection, gate: Gate, admission_code: str) -> dict[
     end = local_time.day_start(day + timedelta(days=1), zone)
     counted = await count_entries(conn, gate.access, admission_code, start, end)
     return {"admissionCode": admission_code, "date": day, "admitted": counted}
-
-
-async def first_answer(conn: AsyncConnection, gate: Gate, key: str, request: bytes) -> bytes | None:
-    """The answer that this scanner got to the same request before; None where this is the first.
-
-    Errors: `Conflict` where the key was used with another request.
-    """
-    asked = hashlib.sha256(request).digest()
-    values = {
-        "company_id": gate.access.company.company_id,
-        "key_id": gate.access.key_id,
-        "idempotency_key": key,
-    }
-    taken = await conn.execute(
-        pg_insert(GateReply)
-        .values(**values, request_hash=asked)
-        .on_conflict_do_nothing()
-        .returning(GateReply.idempotency_key)
-    )
-    if taken.one_or_none() is not None:
-        return None
-    kept = (await conn.execute(select(GateReply.__table__).filter_by(**values))).one()
-    if kept.request_hash != asked:
-        raise Conflict(f"Idempotency-Key: {key} was used with another request; use a new key.")
-    return bytes(kept.body)
-
-
-async def keep_answer(conn: AsyncConnection, gate: Gate, key: str, body: bytes) -> None:
-    """Keep the first answer, for when the scanner repeats its request."""
-    await conn.execute(
-        update(GateReply)
-        .where(
-            GateReply.company_id == gate.access.company.company_id,
-            GateReply.key_id == gate.access.key_id,
-            GateReply.idempotency_key == key,
-        )
-        .values(body=body)
-    )
 
 
 _NOW = Statement("SELECT clock_timestamp() AS now")

@@ -11,6 +11,8 @@ import structlog
 from fastapi import Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.access import idempotency
+from channel_manager.access.idempotency import IdempotentRequest, idempotent_request
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import (
     CurrentAccess,
@@ -21,8 +23,7 @@ from channel_manager.access.route import (
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, Database
 from channel_manager.errors import InvalidInput, Problem
-from channel_manager.orders import idempotency, intake, listing, service
-from channel_manager.orders.idempotency import IdempotentRequest, idempotent_request
+from channel_manager.orders import intake, listing, service
 from channel_manager.orders.queries import view_order, view_order_in_scope
 from channel_manager.orders.representation import OrderView, full, summary
 from channel_manager.orders.schemas import (
@@ -207,7 +208,12 @@ async def _plan(
     idempotent = None
     if key is not None:
         idempotent = idempotent_request(
-            access, key, request.method, request.url.path, await request.body()
+            access,
+            access.caller_id,
+            key,
+            request.method,
+            request.url.path,
+            await request.body(),
         )
     return _Plan(status, _is_sync(sync), idempotent, _ignored_fields(access, body))
 
@@ -228,9 +234,10 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
                 await idempotency.keep(
                     conn,
                     plan.idempotent,
-                    submission,
-                    plan.status,
                     None if plan.sync else body,
+                    status=plan.status,
+                    order_id=submission.order_id,
+                    submission=submission.number,
                 )
     if plan.sync:
         body = await _settled_reply(database, submission, plan, public_url)

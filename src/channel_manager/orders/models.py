@@ -2,7 +2,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, func, text
+from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table, new_id
@@ -99,22 +99,3 @@ class OrderLine(Table):
     external_references: Mapped[list[str] | None]
     # {"itemNumber", "visitDate", "visitTime"} per scheduled component; None where none was given.
     component_schedule: Mapped[list[dict[str, Any]] | None]
-
-
-class IdempotentReply(Table):
-    """The first reply to an `Idempotency-Key`, given again byte for byte."""
-
-    __tablename__ = "idempotent_replies"
-
-    company_id: Mapped[UUID] = mapped_column(primary_key=True)
-    # The partner that the key is bound to; the company itself for an unbound key.
-    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
-    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
-    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    # What the request did; None only inside its own transaction.
-    order_id: Mapped[UUID | None]
-    submission: Mapped[int | None]
-    status: Mapped[int | None]
-    # None only while the first request is still settling its order (?sync=1).
-    body: Mapped[bytes | None] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
