@@ -2,10 +2,13 @@
 
 import json
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from support.castle import ORDERS_PATH, PARTNER, order
+from support.castle import COMPANY_PATH, ORDERS_PATH, PARTNER, line, order
 from support.service import command
 
+TODAY = {"items": [line(visitDate=datetime.now(ZoneInfo("Europe/Copenhagen")).date().isoformat())]}
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -41,6 +44,22 @@ async def test_keys_by_command(client, database_url):
         "key.create",
     ]
     assert "operator " in trail
+
+
+async def test_the_trail_tells_of_entries_at_the_gate_too(client, database_url):
+    made = (await client.post(f"{ORDERS_PATH}?sync=1", json=order(**TODAY))).json()
+    number = made["items"][0]["wallets"][0]["assets"][0]["referenceNumber"]
+    scan = {"referenceNumber": number, "scannerId": "left door"}
+    scanned = await client.post(f"{COMPANY_PATH}/speedgate/tryAndAttemptAdmit", json=scan)
+    assert scanned.json()["admitted"] == 1
+    for subject in ([], ["--subject", f"order {made['orderId']}"]):
+        newest, oldest = (await run(database_url, "audit", "list", *subject)).splitlines()
+        assert re.search(rf"key {UUID.pattern}  gate\.admit  order {made['orderId']}", newest)
+        assert number in newest
+        assert "left door" in newest
+        assert "order.create" in oldest
+    other = await run(database_url, "audit", "list", "--subject", f"key {made['orderId']}")
+    assert other == ""
 
 
 async def test_a_key_for_no_partner_is_refused(client, database_url):

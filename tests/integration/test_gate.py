@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.access.permissions import Permission
@@ -228,3 +229,14 @@ async def test_first_replies_are_forgotten_after_their_days(client, database):
         )
     assert await forget_old_replies(database, days=1) == 1
     assert await forget_old_replies(database, days=1) == 0
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE gate_entries SET quantity = 0", "DELETE FROM gate_entries"]
+)
+async def test_what_happened_at_the_gate_stays(client, database, statement):
+    (number, _) = numbers(await issue(client, database))
+    await scan(client, number)
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.transaction() as conn:
+            await conn.execute(text(statement))

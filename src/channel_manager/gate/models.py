@@ -8,7 +8,7 @@ from channel_manager.db import Table, new_id
 
 
 class GateEntry(Table):
-    """Guests let in on a ticket: when, where, by which scanner. Only ever added to."""
+    """Guests let in on a ticket: when, where, by which scanner. Rows can only be added."""
 
     __tablename__ = "gate_entries"
 
@@ -18,6 +18,8 @@ class GateEntry(Table):
     ticket_id: Mapped[UUID]
     admission_code: Mapped[str]
     scanner_id: Mapped[str]
+    # Whose key it was; None for what was recorded before keys were.
+    key_id: Mapped[UUID | None]
     quantity: Mapped[int]
     admitted_at: Mapped[datetime]
     # Later than `admitted_at` for a scan that was taken while the line was down.
@@ -30,5 +32,6 @@ class GateEntry(Table):
     __table_args__ = (
         Index("ix_gate_entries_ticket", "company_id", "ticket_id"),
         Index("ix_gate_entries_admission", "company_id", "admission_code", "admitted_at"),
+        Index("ix_gate_entries_recorded", "company_id", "recorded_at"),
         Index("uq_gate_entries_scan", "company_id", "scan_id", unique=True),
     )

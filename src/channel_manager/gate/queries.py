@@ -164,9 +164,9 @@ _ENTER = Statement("""
         UPDATE assets SET admitted = entry.admitted, admitted_that_day = entry.that_day,
             last_admitted_at = entry.last_at, last_admission = entry.last_place
         FROM entry WHERE assets.company_id = :company AND assets.row_id = entry.ticket_id)
-    INSERT INTO gate_entries (company_id, entry_id, ticket_id, admission_code, scanner_id,
+    INSERT INTO gate_entries (company_id, entry_id, ticket_id, admission_code, scanner_id, key_id,
         quantity, admitted_at, scan_id, conflict)
-    SELECT :company, entry_id, ticket_id, admission_code, scanner_id, quantity, admitted_at,
+    SELECT :company, entry_id, ticket_id, admission_code, scanner_id, :key, quantity, admitted_at,
         scan_id, conflict FROM entry
 """)
 
@@ -192,6 +192,7 @@ async def write_entries(conn: AsyncConnection, access: Access, entries: Sequence
     await _ENTER.rows(
         conn,
         company=access.company.company_id,
+        key=access.key_id,
         entries=[new_id() for _ in entries],
         tickets=[entry.ticket.ticket_id for entry in entries],
         admissions=[entry.admission_code for entry in entries],
@@ -261,3 +262,22 @@ async def count_entries(
         )
     )
     return int(counted or 0)
+
+
+_HISTORY = Statement("""
+    SELECT e.recorded_at, e.admitted_at, e.key_id, e.scanner_id, e.admission_code, e.quantity,
+        e.conflict, a.reference_number, a.order_id
+    FROM gate_entries e
+    JOIN assets a ON a.company_id = e.company_id AND a.row_id = e.ticket_id
+    WHERE e.company_id = :company
+        AND (CAST(:order AS uuid) IS NULL OR e.ticket_id IN (
+            SELECT row_id FROM assets WHERE company_id = :company AND order_id = :order))
+    ORDER BY e.recorded_at DESC LIMIT :most
+""")
+
+
+async def entry_history(
+    conn: AsyncConnection, company_id: UUID, *, order_id: UUID | None = None, limit: int = 50
+) -> list[AnyRow]:
+    """Who was let in by whom, the newest first; on one order's tickets where it is named."""
+    return await _HISTORY.rows(conn, company=company_id, order=order_id, most=limit)

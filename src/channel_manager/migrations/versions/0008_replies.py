@@ -1,5 +1,8 @@
 """One table for first replies: the gate's go where the orders' are. Room in pages for changes.
 
+Entries at the gate tell by whose key they were made, and can't be changed any more than the audit
+trail can.
+
 Revision ID: 0008_replies
 Revises: 0006_gate
 """
@@ -17,7 +20,27 @@ depends_on = None
 ROOMY = {"assets": 85, "webhook_deliveries": 85, "time_slots": 60}
 
 
+_REFUSE = """
+    CREATE FUNCTION refuse_entry_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'gate_entries is append-only' USING ERRCODE = 'insufficient_privilege';
+    END $$
+"""
+_ROWS = """
+    CREATE TRIGGER gate_entries_append_only BEFORE UPDATE OR DELETE ON gate_entries
+    FOR EACH ROW EXECUTE FUNCTION refuse_entry_change()
+"""
+_WHOLE = """
+    CREATE TRIGGER gate_entries_no_truncate BEFORE TRUNCATE ON gate_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_entry_change()
+"""
+
+
 def upgrade() -> None:
+    op.add_column("gate_entries", sa.Column("key_id", sa.Uuid(), nullable=True))
+    op.create_index("ix_gate_entries_recorded", "gate_entries", ["company_id", "recorded_at"])
+    for statement in (_REFUSE, _ROWS, _WHOLE):
+        op.execute(statement)
     for table, fill in ROOMY.items():
         op.execute(f"ALTER TABLE {table} SET (fillfactor = {fill})")
     op.execute("""
@@ -32,6 +55,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER gate_entries_no_truncate ON gate_entries")
+    op.execute("DROP TRIGGER gate_entries_append_only ON gate_entries")
+    op.execute("DROP FUNCTION refuse_entry_change")
+    op.drop_index("ix_gate_entries_recorded", table_name="gate_entries")
+    op.drop_column("gate_entries", "key_id")
     for table in ROOMY:
         op.execute(f"ALTER TABLE {table} RESET (fillfactor)")
     op.create_table(
