@@ -94,8 +94,12 @@ async def test_each_change_is_in_the_audit_trail(client, database):
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events", "TRUNCATE audit_events"]
-    + ["TRUNCATE gate_entries"],
+    [
+        "UPDATE audit_events SET actor = 'x'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "TRUNCATE gate_entries",
+    ],
 )
 async def test_the_audit_trail_only_grows(client, database, statement):
     await client.post(ORDERS_PATH, json=order())
