@@ -44,14 +44,14 @@ async def measure(url: str, orders: int) -> dict[str, dict[str, float]]:
         access = operator_access((await list_companies(conn))[0])
     taken: dict[str, list[tuple[float, float]]] = {"with": [], "without": []}
     for number in range(orders + 40):
-        for name in taken:
+        for name, values in taken.items():
             with patch.object(intake, "record_new", record_new if name == "with" else _nothing):
                 wall, cpu = time.perf_counter(), time.process_time()
                 async with database.transaction() as conn:
                     body = OrderIn.model_validate(order())
                     await intake.create_order(conn, access, body, system_clock(), sync=False)
                 if number >= 40:  # the first prepare their statements
-                    taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+                    values.append((time.perf_counter() - wall, time.process_time() - cpu))
     await database.close()
     return {
         name: {
