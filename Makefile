@@ -55,6 +55,8 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/webhooks.py
 	$(BIN)/python bench/outbound.py
 	$(BIN)/python bench/strict_json.py
+	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/pages.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
