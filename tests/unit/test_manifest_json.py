@@ -25,6 +25,7 @@ def test_a_manifest_has_what_is_needed_to_draw_it():
             "timeZone": "Europe/Copenhagen",
             "colour": "",
             "address": ["Slotsvej 1", "Elsinore"],
+            "logo": "",
         },
         "wallets": [
             {

@@ -7,7 +7,7 @@ from channel_manager.languages import is_known, to_bcp47
 from channel_manager.manifests.view import AssetView, ManifestView, WalletView
 
 
-def manifest_as_json(view: ManifestView) -> dict[str, Any]:
+def manifest_as_json(view: ManifestView, *, logo_url: str = "") -> dict[str, Any]:
     """What the page shows, in the names and formats of the order's representation.
 
     Visit dates and times are local to the venue (`timeZone`), instants UTC; unset text is `""`
@@ -24,6 +24,7 @@ def manifest_as_json(view: ManifestView) -> dict[str, Any]:
             "timeZone": view.venue.time_zone,
             "colour": view.venue.colour or "",
             "address": list(view.venue.address),
+            "logo": logo_url,
         },
         "wallets": [_wallet(view, wallet) for wallet in view.wallets],
     }

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.catalog.models import Item
 from channel_manager.companies.models import Company
 from channel_manager.db import AnyRow
 from channel_manager.errors import NotFound
@@ -68,7 +69,8 @@ async def _find_order(conn: AsyncConnection, condition: Any) -> AnyRow | None:  
             Company.name.label("company_name"),
             Company.time_zone,
             Company.language.label("company_language"),
-            Partner.design,
+            Company.design.label("company_design"),
+            Partner.design.label("partner_design"),
         )
         .join(Company, Company.company_id == Order.company_id)
         .join(
@@ -143,6 +145,13 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.admitted,
             Asset.last_admitted_at,
             Asset.voided_at,
+            Item.code_format,
+        )
+        # As the item is now: tickets that were sold before a reader was replaced follow it. One
+        # that is sold no more follows the design.
+        .outerjoin(
+            Item,
+            and_(Item.company_id == Asset.company_id, Item.item_number == Asset.item_number),
         )
         .where(
             Asset.company_id == order.company_id,
@@ -163,8 +172,8 @@ def _view(
     assets: Mapping[UUID, Sequence[AnyRow]],
     now: datetime,
 ) -> ManifestView:
-    design = order.design
-    code_format = CodeFormat(design.get("codeFormat", "qr"))
+    # Field by field: what the partner's design doesn't say, the company's does.
+    design = order.company_design | order.partner_design
     return ManifestView(
         order_reference=order.buy_from_order_reference,
         partner_reference=order.sell_to_order_reference,
@@ -173,14 +182,16 @@ def _view(
             name=design.get("name") or order.company_name,
             time_zone=order.time_zone,
             colour=design.get("colour"),
+            logo=design.get("logo", ""),
+            address=tuple(design.get("address", ())),
         ),
         language=order.sell_to_language or order.company_language,
-        wallets=tuple(_wallet(row, assets[row.wallet_id], code_format, now) for row in wallets),
+        wallets=tuple(_wallet(row, assets[row.wallet_id], design, now) for row in wallets),
     )
 
 
 def _wallet(
-    row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat, now: datetime
+    row: AnyRow, assets: Sequence[AnyRow], design: Mapping[str, Any], now: datetime
 ) -> WalletView:
     return WalletView(
         seq=row.seq_no,
@@ -191,11 +202,11 @@ def _wallet(
         visit_date=row.visit_date,
         visit_time=row.visit_time,
         wallet_page_id=str(row.manifest_id),
-        assets=tuple(_asset(asset, code_format, now) for asset in assets),
+        assets=tuple(_asset(asset, design, now) for asset in assets),
     )
 
 
-def _asset(row: AnyRow, code_format: CodeFormat, now: datetime) -> AssetView:
+def _asset(row: AnyRow, design: Mapping[str, Any], now: datetime) -> AssetView:
     return AssetView(
         kind=AssetKind(row.kind),
         reference_number=row.reference_number,
@@ -203,7 +214,8 @@ def _asset(row: AnyRow, code_format: CodeFormat, now: datetime) -> AssetView:
         admits=row.admits,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
-        code_format=code_format,
+        # The item outranks the design: it is bound to the readers at its own entrance.
+        code_format=CodeFormat(row.code_format or design.get("codeFormat", "qr")),
         state=_state(row, now),
         used_at=row.last_admitted_at,
     )

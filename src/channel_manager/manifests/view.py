@@ -42,21 +42,16 @@ class AssetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Logo:
-    """The venue's picture as it was uploaded; one of a type that can't be shown is left out."""
-
-    content: bytes
-    mime: str
-
-
-@dataclass(frozen=True, slots=True)
 class VenueView:
-    """The place, in whose time zone (IANA) every visit is told. `colour` is `#RRGGBB`."""
+    """The place, in whose time zone (IANA) every visit is told.
+
+    `colour` is `#RRGGBB`; `logo` is the hash of its picture, "" for none.
+    """
 
     name: str
     time_zone: str
     colour: str | None = None
-    logo: Logo | None = None
+    logo: str = ""
     address: tuple[str, ...] = ()
 
 
