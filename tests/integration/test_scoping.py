@@ -42,6 +42,8 @@ NAMES_NOTHING = {
     "admit",
     "tryAndAttemptAdmit",
     "uploadScans",
+    # Reads the picture that it is sent, and nothing of ours.
+    "readCodes",
     "listEntries",
     "countToday",
 }

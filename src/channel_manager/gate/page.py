@@ -2,18 +2,19 @@
 
 from functools import cache
 from importlib.resources import files
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from babel import Locale
+from fastapi import APIRouter, Header, Query, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from channel_manager.catalogues import asked_for
 from channel_manager.errors import NotFound
+from channel_manager.gate.words import choices, page_words
 
 router = APIRouter(prefix="/gate", include_in_schema=False)
 
-_TYPES = {
-    "gate.html": "text/html; charset=utf-8",
-    "gate.css": "text/css; charset=utf-8",
-    "gate.js": "text/javascript; charset=utf-8",
-}
+_TYPES = {"gate.css": "text/css; charset=utf-8", "gate.js": "text/javascript; charset=utf-8"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " connect-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none';"
@@ -27,9 +28,17 @@ _HEADERS = {
 
 
 @router.get("")
-async def gate_page() -> Response:
-    """The page itself; it asks for the key, which it keeps for the tab alone."""
-    return _file("gate.html")
+async def gate_page(
+    lang: Annotated[str, Query()] = "",
+    accept_language: Annotated[str, Header()] = "",
+) -> Response:
+    """The page itself, in the language chosen on it or the browser's.
+
+    It asks for the key, which it keeps for the tab alone.
+    """
+    language = asked_for(lang or accept_language)
+    headers = _HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
+    return Response(_page(language), media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/{name}")
@@ -37,11 +46,20 @@ async def gate_file(name: str) -> Response:
     """The page's script and style."""
     if name not in _TYPES:
         raise NotFound("There is nothing at this address.")
-    return _file(name)
-
-
-def _file(name: str) -> Response:
     return Response(_content(name), media_type=_TYPES[name], headers=_HEADERS)
+
+
+@cache
+def _page(language: str) -> str:
+    environment = Environment(
+        loader=PackageLoader("channel_manager.gate"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("gate.html").render(
+        language=language,
+        direction=Locale(language).text_direction,
+        words=page_words(language),
+        choices=choices(),
+    )
 
 
 @cache

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from channel_manager.access.route import database_of
+from channel_manager.catalogues import asked_for
 from channel_manager.designs.service import find_logo
+from channel_manager.errors import NotFound
 from channel_manager.manifests.as_json import manifest_as_json
 from channel_manager.manifests.calendar import render_calendar
-from channel_manager.manifests.page import Links, page_headers, render_page
+from channel_manager.manifests.page import Links, page_headers, render_missing, render_page
 from channel_manager.manifests.pdf import render_pdf
 from channel_manager.manifests.service import find_manifest
 from channel_manager.manifests.view import ManifestView
@@ -39,7 +41,14 @@ PRIVATE = {
 )
 async def manifest_page(request: Request, mid: ManifestId = "") -> HTMLResponse:
     """The page of an order, or of one wallet: every ticket with its code."""
-    view = await _find(request, mid)
+    try:
+        view = await _find(request, mid)
+    except NotFound:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        # A guest with a browser is told in words.
+        language = asked_for(request.headers.get("accept-language", ""))
+        return HTMLResponse(render_missing(language), 404, headers=page_headers())
     links = Links(
         pdf=f"/wallets/manifest/pdf?mid={mid}",
         calendar=f"/wallets/manifest/calendar?mid={mid}",

@@ -15,6 +15,7 @@ from channel_manager.manifests import colour
 from channel_manager.manifests.codes import Symbol
 from channel_manager.manifests.presentation import present
 from channel_manager.manifests.view import ManifestView, VenueView
+from channel_manager.manifests.wording import wording
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +43,25 @@ def render_page(view: ManifestView, *, links: Links | None = None) -> str:
             links=links or Links(),
             styles=_styles(view.venue),
             accent=colour.accents(view.venue.colour)[0],
+        )
+    )
+
+
+def render_missing(language: str) -> str:
+    """What a guest is told where there is no such page. Send it with `page_headers()`."""
+    words = wording(language)
+    return (
+        _environment()
+        .get_template("missing.html")
+        .render(
+            language=words.tag,
+            direction=words.direction,
+            title=words.text("There is no such page"),
+            text=words.text(
+                "The address is not whole, or the tickets were replaced by others. "
+                "If you did not expect this, contact the company you booked with."
+            ),
+            styles=_styles(None),
         )
     )
 
