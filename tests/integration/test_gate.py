@@ -213,3 +213,15 @@ async def test_cancel_against_admit_200_times_one_wins(client, database):
         )
         outcome = (admitted["code"], deleted.status_code)
         assert outcome in (("ok", 400), ("ticket_cancelled", 200)), outcome
+
+
+async def test_a_verdict_is_told_in_the_language_asked_for(client, database):
+    number, _ = numbers(await issue(client, database))
+    german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+    assert (await scan(client, number, headers=german))["message"] == "Willkommen."
+    again = await scan(client, number, headers=german)
+    assert again["code"] == "already_admitted"
+    assert again["message"].startswith("Bereits eingelassen am ")
+    assert again["tickets"][0]["message"] == again["message"]
+    unknown = await scan(client, "NOPE", headers={"Accept-Language": "tlh"})
+    assert unknown["message"] == "There is no such ticket."

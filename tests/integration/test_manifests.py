@@ -70,3 +70,21 @@ async def test_a_draft_has_no_page(client, database):
         mids = await conn.scalars(text("SELECT manifest_id FROM wallets"))
     for mid in mids.all():
         assert (await client.get(f"/wallets/manifest?mid={mid}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accepts", "language", "said"),
+    [
+        ("da", "da", "Siden findes ikke"),
+        ("xx, ar;q=0.9, en;q=0.1", "ar", "لا توجد صفحة كهذه"),
+        ("", "en", "There is no such page"),
+    ],
+)
+async def test_a_guest_with_a_browser_is_told_in_words(client, accepts, language, said):
+    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": accepts}
+    reply = await client.get("/wallets/manifest?mid=nope", headers=headers)
+    assert reply.status_code == 404
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert said in reply.text
+    assert f'<html lang="{language}' in reply.text

@@ -14,7 +14,11 @@ from channel_manager.gate.words import choices, page_words
 
 router = APIRouter(prefix="/gate", include_in_schema=False)
 
-_TYPES = {"gate.css": "text/css; charset=utf-8", "gate.js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    "gate.css": "text/css; charset=utf-8",
+    "gate.js": "text/javascript; charset=utf-8",
+    "gate.svg": "image/svg+xml",
+}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " connect-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none';"
@@ -43,7 +47,7 @@ async def gate_page(
 
 @router.get("/{name}")
 async def gate_file(name: str) -> Response:
-    """The page's script and style."""
+    """The page's script, style and icon."""
     if name not in _TYPES:
         raise NotFound("There is nothing at this address.")
     return Response(_content(name), media_type=_TYPES[name], headers=_HEADERS)

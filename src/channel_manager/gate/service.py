@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from babel import Locale
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,7 +47,8 @@ class Gate:
 
     def says(self, saying: Saying) -> str:
         """Words for the person at the gate."""
-        return saying.said(text_in(self.language))
+        rtl = Locale(self.language).text_direction == "rtl"
+        return saying.said(text_in(self.language), right_to_left=rtl)
 
 
 async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, Any]:

@@ -62,9 +62,13 @@ class Saying:
         """In English."""
         return self.template % self.values
 
-    def said(self, text: Callable[[str], str]) -> str:
-        """In the language that `text` translates to."""
-        return text(self.template) % self.values
+    def said(self, text: Callable[[str], str], *, right_to_left: bool = False) -> str:
+        """In the language that `text` translates to.
+
+        In one that runs from right to left, a date or code in it keeps its own direction.
+        """
+        kept = "\u2068{}\u2069" if right_to_left else "{}"
+        return text(self.template) % {name: kept.format(v) for name, v in self.values.items()}
 
 
 def text(template: str, **values: object) -> Saying:
