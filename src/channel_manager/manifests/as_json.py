@@ -39,11 +39,12 @@ def _wallet(view: ManifestView, wallet: WalletView) -> dict[str, Any]:
         "description": wallet.item_description,
         "visitDate": wallet.visit_date.isoformat(),
         "visitTime": wallet.visit_time.isoformat("seconds") if wallet.visit_time else "",
-        "assets": [_asset(view, asset) for asset in wallet.assets],
+        "assets": [_asset(view, wallet, asset) for asset in wallet.assets],
     }
 
 
-def _asset(view: ManifestView, asset: AssetView) -> dict[str, Any]:
+def _asset(view: ManifestView, wallet: WalletView, asset: AssetView) -> dict[str, Any]:
+    day, moment = view.visit_of(wallet, asset)
     return {
         "type": asset.kind.value,
         "referenceNumber": asset.reference_number,
@@ -51,6 +52,8 @@ def _asset(view: ManifestView, asset: AssetView) -> dict[str, Any]:
         "admits": asset.admits,
         "codeFormat": asset.code_format.value,
         "state": view.state_of(asset).value,
+        "visitDate": day.isoformat(),
+        "visitTime": moment.isoformat("seconds") if moment else "",
         "usedAt": _instant(asset.used_at),
         "validFrom": _instant(asset.valid_from),
         "validUntil": _instant(asset.valid_until),

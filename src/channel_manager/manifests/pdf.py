@@ -137,9 +137,9 @@ def _ticket(page: Presentation, guest: Guest, ticket: Ticket) -> dict[str, Any]:
         "svg": symbol and symbol.svg(),
         "wide": bool(symbol and symbol.width > symbol.height * _WIDE),
         "alt": ticket.alt,
-        "date": guest.date,
-        "time": guest.time,
-        "zone": guest.zone,
+        "date": ticket.date,
+        "time": ticket.time,
+        "zone": ticket.zone,
         "facts": [
             {"label": label, "value": _written(value)} for label, value in facts if value.strip()
         ],

@@ -1,8 +1,8 @@
 """From a manifest id to what its page shows (domain: Manifest)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +96,7 @@ _WALLET_FIELDS = (
     OrderLine.description,
     OrderLine.visit_date,
     OrderLine.visit_time,
+    OrderLine.component_schedule,
 )
 _WITH_LINES = (
     select(*_WALLET_FIELDS)
@@ -137,6 +138,7 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.wallet_id,
             Asset.kind,
             Asset.reference_number,
+            Asset.item_number,
             Asset.description,
             Asset.admits,
             Asset.valid_from,
@@ -202,11 +204,31 @@ def _wallet(
         visit_date=row.visit_date,
         visit_time=row.visit_time,
         wallet_page_id=str(row.manifest_id),
-        assets=tuple(_asset(asset, design, now) for asset in assets),
+        assets=tuple(
+            _asset(asset, design, now, visit)
+            for asset, visit in zip(assets, _own_visits(row, assets), strict=True)
+        ),
     )
 
 
-def _asset(row: AnyRow, design: Mapping[str, Any], now: datetime) -> AssetView:
+Visit = tuple[date, time]
+
+
+def _own_visits(wallet: AnyRow, assets: Sequence[AnyRow]) -> Iterator[Visit | None]:
+    """The visit of each asset that the order schedules by itself; None for the wallet's own.
+
+    Scheduled instances of a component are the first of it, in the order they came, as at issuance.
+    """
+    scheduled = defaultdict(list)
+    for entry in wallet.component_schedule or ():
+        visit = date.fromisoformat(entry["visitDate"]), time.fromisoformat(entry["visitTime"])
+        scheduled[entry["itemNumber"]].append(visit)
+    for asset in assets:
+        waiting = scheduled[asset.item_number]
+        yield waiting.pop(0) if waiting else None
+
+
+def _asset(row: AnyRow, design: Mapping[str, Any], now: datetime, visit: Visit | None) -> AssetView:
     return AssetView(
         kind=AssetKind(row.kind),
         reference_number=row.reference_number,
@@ -218,6 +240,8 @@ def _asset(row: AnyRow, design: Mapping[str, Any], now: datetime) -> AssetView:
         code_format=CodeFormat(row.code_format or design.get("codeFormat", "qr")),
         state=_state(row, now),
         used_at=row.last_admitted_at,
+        visit_date=visit and visit[0],
+        visit_time=visit and visit[1],
     )
 
 

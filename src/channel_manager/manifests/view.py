@@ -68,6 +68,9 @@ class AssetView:
     used_at: datetime | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    # Of a package's component that has a time of its own; None: the wallet's.
+    visit_date: date | None = None
+    visit_time: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,12 @@ class ManifestView:
     venue: VenueView
     language: str
     wallets: tuple[WalletView, ...]
+
+    def visit_of(self, wallet: WalletView, asset: AssetView) -> tuple[date, time | None]:
+        """When it is for: its own visit, else its wallet's."""
+        if asset.visit_date is not None:
+            return asset.visit_date, asset.visit_time
+        return wallet.visit_date, wallet.visit_time
 
     def state_of(self, asset: AssetView) -> AssetState:
         """Its own state, unless the whole order is cancelled."""
