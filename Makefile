@@ -28,7 +28,7 @@ demo: install ## Start a database, load the castle, serve, and show an order bei
 serve: install ## Serve API and worker on port 8000, with the embedded database
 	$(BIN)/channel-manager serve --port 8000
 
-test: install ## Run all tests (the browser's need Chromium: apt-get install chromium)
+test: install ## Run all tests (the browser's need chromium and npm: see CONTRIBUTING.md)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 test-fast: install ## Run the unit tests alone: no database, no network
