@@ -9,6 +9,7 @@ from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -47,6 +48,12 @@ def translations(language: str) -> NullTranslations:
 def text_in(language: str) -> Callable[[str], str]:
     """What gives a message in a language that `spoken` gave; its placeholders stay."""
     return translations(language).gettext
+
+
+@cache
+def runs_right_to_left(language: str) -> bool:
+    """Whether this language is written from right to left."""
+    return Locale(language).text_direction == "rtl"
 
 
 def asked_for(accept_language: str) -> str:

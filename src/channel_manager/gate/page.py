@@ -4,11 +4,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from babel import Locale
 from fastapi import APIRouter, Header, Query, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from channel_manager.catalogues import asked_for
+from channel_manager.catalogues import asked_for, runs_right_to_left
 from channel_manager.errors import NotFound
 from channel_manager.gate.words import choices, page_words
 
@@ -60,7 +59,7 @@ def _page(language: str) -> str:
     )
     return environment.get_template("gate.html").render(
         language=language,
-        direction=Locale(language).text_direction,
+        direction="rtl" if runs_right_to_left(language) else "ltr",
         words=page_words(language),
         choices=choices(),
     )

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from babel import Locale
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.service import Access
-from channel_manager.catalogues import SOURCE_LANGUAGE, text_in
+from channel_manager.catalogues import SOURCE_LANGUAGE, runs_right_to_left, text_in
 from channel_manager.errors import Conflict, NotFound, Refused
 from channel_manager.gate.models import GateEntry, GateReply
 from channel_manager.gate.queries import (
@@ -47,7 +46,7 @@ class Gate:
 
     def says(self, saying: Saying) -> str:
         """Words for the person at the gate."""
-        rtl = Locale(self.language).text_direction == "rtl"
+        rtl = runs_right_to_left(self.language)
         return saying.said(text_in(self.language), right_to_left=rtl)
 
 
