@@ -28,7 +28,7 @@ demo: install ## Start a database, load the castle, serve, and show an order bei
 serve: install ## Serve API and worker on port 8000, with the embedded database
 	$(BIN)/channel-manager serve --port 8000
 
-test: install ## Run all tests (the browser's need Chromium: apt-get install chromium)
+test: install ## Run all tests (the browser's need chromium and npm: see CONTRIBUTING.md)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 test-fast: install ## Run the unit tests alone: no database, no network
@@ -57,6 +57,8 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/strict_json.py
 	$(BIN)/python bench/audit_cost.py
 	$(BIN)/python bench/run_load.py --scenario all
+	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/pages.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -29,6 +29,7 @@ from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem
 from channel_manager.gate.api import router as gate_router
 from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
+from channel_manager.manifests.api import logo_router
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.metrics import metrics
 from channel_manager.openapi import Application
@@ -84,7 +85,8 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     _add_error_handlers(app)
     _add_health(app, database)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
-    for router in (*routers, gate_router, gate_page_router, manifests_router, api_pages_router):
+    pages = (gate_page_router, manifests_router, logo_router, api_pages_router)
+    for router in (*routers, gate_router, *pages):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.request_seconds)

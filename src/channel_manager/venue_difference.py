@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from channel_manager.designs.pictures import picture_of
 from channel_manager.venue_file import VenueFile
 from channel_manager.venue_rows import KEPT, Kept
 from channel_manager.venue_types import Section
@@ -93,6 +94,9 @@ def _flat(value: Any, place: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and value.startswith("data:"):
+        picture = picture_of(value)
+        return f"{picture.mime}, {len(picture.content):,} bytes, {picture.digest[:8]}"
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     return str(value)

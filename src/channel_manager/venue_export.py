@@ -1,5 +1,6 @@
 """The venue file of what the database says: the same company gives the same bytes."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.companies.models import Company
+from channel_manager.designs.pictures import Picture
+from channel_manager.designs.service import company_logos
 from channel_manager.errors import NotFound
 from channel_manager.venue_file import VenueFile
 from channel_manager.venue_rows import KEPT, Kept, company_section, section_of
@@ -52,14 +55,31 @@ async def read_venue(conn: AsyncConnection, company_id: UUID) -> VenueFile:
     company = found.mappings().one_or_none()
     if company is None:
         raise NotFound("There is no such company.", code="saas_company_not_found")
-    lists: dict[str, Any] = {kept.name: await _read_list(conn, kept, company_id) for kept in KEPT}
-    return VenueFile.model_construct(company=company_section(dict(company)), **lists)
+    logos = await company_logos(conn, company_id)
+    lists: dict[str, Any] = {
+        kept.name: await _read_list(conn, kept, company_id, logos) for kept in KEPT
+    }
+    section = company_section(_with_logo(dict(company), logos))
+    return VenueFile.model_construct(company=section, **lists)
 
 
-async def _read_list(conn: AsyncConnection, kept: Kept, company_id: UUID) -> list[Section]:
+Logos = Mapping[str, Picture]
+
+
+def _with_logo(row: dict[str, Any], logos: Logos) -> dict[str, Any]:
+    # The row has the picture's hash, and the file the picture.
+    design = row.get("design") or {}
+    if "logo" in design:
+        row["design"] = design | {"logo": logos[design["logo"]].text}
+    return row
+
+
+async def _read_list(
+    conn: AsyncConnection, kept: Kept, company_id: UUID, logos: Logos
+) -> list[Section]:
     table = kept.model.__table__
     rows = await conn.execute(select(table).where(table.c.company_id == company_id))
-    found = [section_of(kept, dict(row)) for row in rows.mappings()]
+    found = [section_of(kept, _with_logo(dict(row), logos)) for row in rows.mappings()]
     # Sorted here, since the database's order depends on its collation.
     return sorted(found, key=lambda section: str(getattr(section, kept.key)))
 

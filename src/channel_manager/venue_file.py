@@ -1,6 +1,7 @@
 """The venue file: all that a company sells and to whom, in one YAML document."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -50,13 +51,16 @@ class VenueFile(Section):
     """When prices differ from the items' own: seasons, weekdays, slots, days booked ahead."""
 
 
-def read_venue_file(text: str, name: str) -> VenueFile:
-    """Parse and check a venue file as a whole. Errors: `VenueFileError` with every fault."""
+def read_venue_file(text: str, name: str, folder: Path | None = None) -> VenueFile:
+    """Parse and check a venue file as a whole. Errors: `VenueFileError` with every fault.
+
+    Pictures that it names are read from `folder`; without one it can't name any.
+    """
     document = read_yaml(text)
     if document.faults:
         raise VenueFileError(name, document.faults)
     try:
-        venue = VenueFile.model_validate(document.value)
+        venue = VenueFile.model_validate(document.value, context={"folder": folder})
     except ValidationError as error:
         raise VenueFileError(name, _faults(error, document)) from None
     faults = list(_located(contradictions(venue), document))

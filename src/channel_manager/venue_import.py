@@ -14,6 +14,8 @@ from channel_manager.clock import system_clock
 from channel_manager.companies.models import Company
 from channel_manager.companies.service import find_company
 from channel_manager.db import new_id
+from channel_manager.designs.pictures import Picture
+from channel_manager.designs.service import keep_logos
 from channel_manager.venue_difference import Difference, differences
 from channel_manager.venue_export import find_venue_company, read_venue
 from channel_manager.venue_file import VenueFile
@@ -62,12 +64,20 @@ async def import_venue(
     old = None if company_id is None else await read_venue(conn, company_id)
     found = differences(old, venue)
     company_id = await _write_company(conn, company_id, venue, changed=bool(found))
+    if found:
+        await keep_logos(conn, company_id, _pictures(venue))
     await _write_lists(conn, company_id, venue, found, progress)
     company = await find_company(conn, company_id)
     if company is not None:
         # Last, since it locks slots that orders wait for.
         await generate_slots(conn, company, system_clock())
     return Imported(company_id, len(venue.partners), len(venue.items), found)
+
+
+def _pictures(venue: VenueFile) -> Iterator[Picture]:
+    for design in (venue.company.design, *(partner.design for partner in venue.partners)):
+        if design.picture is not None:
+            yield design.picture
 
 
 async def _write_company(

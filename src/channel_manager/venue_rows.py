@@ -15,6 +15,7 @@ from channel_manager.capacity.venue import AdmissionSection, ScheduleSection
 from channel_manager.catalog.models import CouponType, Item, PriceRule, Store, TicketType
 from channel_manager.db import Table
 from channel_manager.partners.models import Partner
+from channel_manager.venue_design import DesignSection
 from channel_manager.venue_sections import (
     CompanySection,
     CouponTypeSection,
@@ -51,28 +52,34 @@ class Kept:
 
 def company_values(section: CompanySection) -> Values:
     """A company's columns."""
-    values = section.model_dump()
-    values["tenant_id"] = values.pop("tenant")
-    return values
+    values = section.model_dump(exclude={"tenant", "design"})
+    return {"tenant_id": section.tenant, "design": _design_row(section.design), **values}
 
 
 def company_section(row: Row) -> CompanySection:
     """A company as the file says it."""
-    values = {name: row[name] for name in CompanySection.model_fields if name != "tenant"}
-    return CompanySection.model_validate({"tenant": row["tenant_id"], **values}, by_name=True)
+    values = _same(CompanySection, row) | {"tenant": row["tenant_id"], "design": _design(row)}
+    return CompanySection.model_validate(values, by_name=True)
+
+
+def _design_row(design: DesignSection) -> Values:
+    values = design.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # The picture itself is kept by its hash, so that a page's row stays small.
+    return values | ({"logo": design.picture.digest} if design.picture else {})
+
+
+def _design(row: Row) -> Values:
+    names = {"codeFormat": "code_format"}
+    return {names.get(name, name): value for name, value in row["design"].items()}
 
 
 def _partner_row(partner: PartnerSection) -> Values:
     values = partner.model_dump(exclude={"id", "design"})
-    design = partner.design.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {"partner_id": partner.id, "design": design, **values}
+    return {"partner_id": partner.id, "design": _design_row(partner.design), **values}
 
 
 def _partner(row: Row) -> Values:
-    design = {
-        "code_format" if name == "codeFormat" else name: v for name, v in row["design"].items()
-    }
-    return _same(PartnerSection, row) | {"id": row["partner_id"], "design": design}
+    return _same(PartnerSection, row) | {"id": row["partner_id"], "design": _design(row)}
 
 
 def _admission_row(admission: AdmissionSection) -> Values:
@@ -134,6 +141,7 @@ def _item_row(item: ItemSection) -> Values:
         "components": _component_rows(item),
         "admissions": [{"admission": use.code, "slots": use.slots} for use in item.admissions],
         "stores": item.stores,
+        "code_format": item.code_format,
     }
 
 

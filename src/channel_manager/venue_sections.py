@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from channel_manager.capacity.venue import ItemAdmissionSection
 from channel_manager.catalog.prices import Action, PriceChange, PriceRule, weekday_numbers
+from channel_manager.venue_design import CodeFormatName, DesignSection
 from channel_manager.venue_types import (
     Amount,
     Code,
@@ -53,6 +54,8 @@ class CompanySection(Section):
     """How wallets are numbered; 18 random digits where it is left out."""
     wallets_per_year: PerYear | None = None
     """How many wallets are issued in a year, for the check of their pattern; 1,000,000."""
+    design: DesignSection = DesignSection()
+    """What guests see of the venue, where their partner's design says nothing."""
 
 
 class StoreSection(Section):
@@ -62,17 +65,6 @@ class StoreSection(Section):
     """The store's code, the last part of the catalogue's address."""
     description: Description
     """What the store is, in the company's words."""
-
-
-class DesignSection(Section):
-    """What the guest's page shows of the venue."""
-
-    name: Annotated[str, Field(max_length=100)] | None = None
-    """The venue's name on the page; the company's where it is left out."""
-    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = None
-    """The page's colour, as #RRGGBB."""
-    code_format: Literal["qr", "code128", "aztec", "datamatrix"] = "qr"
-    """How ticket and coupon numbers are drawn."""
 
 
 class PartnerSection(Section):
@@ -93,7 +85,7 @@ class PartnerSection(Section):
     reject_unknown_fields: bool = False
     """Whether an unknown field in a body is an error; otherwise it is named in the reply."""
     design: DesignSection = DesignSection()
-    """What its guests' pages show."""
+    """What its guests see of the venue, where it differs from the company's design."""
 
 
 class TicketTypeSection(Section):
@@ -237,6 +229,8 @@ class ItemSection(Section):
     """False: sold only as part of packages."""
     stores: list[Code] = []
     """The stores that list it; all where this is left out."""
+    code_format: CodeFormatName | None = None
+    """How its numbers are drawn, whatever the designs say: for readers that take one kind only."""
 
 
 class ChangeSection(Section):

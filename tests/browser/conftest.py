@@ -1,6 +1,6 @@
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +60,31 @@ async def client(venue: Venue) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+Launch = Callable[..., Awaitable[Browser]]
+
+
 @pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium from the system; where there is none, tests are skipped unless it is required."""
+async def browser_with() -> AsyncIterator[Launch]:
+    """Starts Chromium from the system, with more arguments.
+
+    Where there is none, tests are skipped unless it is required.
+    """
     if CHROMIUM is None:
         if REQUIRED:
             pytest.fail("Chromium is missing: apt-get install chromium")
         pytest.skip("needs Chromium: apt-get install chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
+
+        async def launch(*arguments: str) -> Browser:
+            return await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments]
+            )
+
+        # Ends every browser that it started.
+        yield launch
+
+
+@pytest.fixture(scope="module")
+async def browser(browser_with: Launch) -> Browser:
+    """Chromium, one for all tests of a file."""
+    return await browser_with()

@@ -80,7 +80,7 @@ async def test_a_ticket_is_told_with_its_languages_price_and_type(harbour_client
 
 
 async def test_a_package_is_told_with_its_contents(harbour_client):
-    shown = await item(harbour_client, "5000")
+    shown = await item(harbour_client, "5000", visitTime="10:00:00")
     assert shown["isPackage"] is True
     assert [
         (part["itemNumber"], part["kind"], part["quantity"], part["price"]["unitPriceInclVat"])

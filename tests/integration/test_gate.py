@@ -240,3 +240,15 @@ async def test_what_happened_at_the_gate_stays(client, database, statement):
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.transaction() as conn:
             await conn.execute(text(statement))
+
+
+async def test_a_verdict_is_told_in_the_language_asked_for(client, database):
+    number, _ = numbers(await issue(client, database))
+    german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+    assert (await scan(client, number, headers=german))["message"] == "Willkommen."
+    again = await scan(client, number, headers=german)
+    assert again["code"] == "already_admitted"
+    assert again["message"].startswith("Bereits eingelassen am ")
+    assert again["tickets"][0]["message"] == again["message"]
+    unknown = await scan(client, "NOPE", headers={"Accept-Language": "tlh"})
+    assert unknown["message"] == "There is no such ticket."

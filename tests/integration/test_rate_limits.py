@@ -14,12 +14,20 @@ from support.castle import COMPANY_PATH, ORDERS_PATH, PARTNER
 LIST = f"{ORDERS_PATH}/orders/{PARTNER}"
 
 
-# All in one window, however long a test takes.
-NOW = datetime.now(UTC)
+class Instant:
+    """All of a test in one window, however long it takes."""
+
+    now = datetime.now(UTC)
 
 
 def one_instant():
-    return NOW
+    return Instant.now
+
+
+@pytest.fixture(autouse=True)
+def now():
+    # Of the test, not of the run: the database forgets windows that are minutes old.
+    Instant.now = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -122,7 +130,7 @@ async def test_counts_wait_while_the_database_is_away():
 
 
 async def test_a_new_window_starts_from_nothing(database):
-    now = [NOW]
+    now = [Instant.now]
     limits = RateLimits(database, lambda: now[0], default_limit=100, concurrent=2)
     key_id = new_id()
     for _ in range(3):

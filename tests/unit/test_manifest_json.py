@@ -25,6 +25,7 @@ def test_a_manifest_has_what_is_needed_to_draw_it():
             "timeZone": "Europe/Copenhagen",
             "colour": "",
             "address": ["Slotsvej 1", "Elsinore"],
+            "logo": "",
         },
         "wallets": [
             {
@@ -43,6 +44,8 @@ def test_a_manifest_has_what_is_needed_to_draw_it():
                         "admits": 4,
                         "codeFormat": "qr",
                         "state": "used",
+                        "visitDate": "2027-06-05",
+                        "visitTime": "14:30:00",
                         "usedAt": "2027-06-05T12:31:07Z",
                         "validFrom": None,
                         "validUntil": "2027-06-05T22:00:00Z",

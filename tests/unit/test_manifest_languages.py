@@ -7,8 +7,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-import channel_manager.manifests
-from channel_manager.manifests.catalogues import LOCALES, SOURCE_LANGUAGE, languages
+import channel_manager
+from channel_manager.catalogues import LOCALES, SOURCE_LANGUAGE, languages
 from channel_manager.manifests.wording import wording
 
 TRANSLATED = sorted(languages() - {SOURCE_LANGUAGE})
@@ -16,12 +16,15 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
 def said_in_the_source() -> set[str | tuple[str, str]]:
-    found = extract_from_dir(
-        Path(channel_manager.manifests.__file__).parent,
-        [("**.py", "python")],
-        keywords={"text": None, "count": (1, 2)},
-    )
-    return {message for _, _, message, _, _ in found}
+    return {
+        message
+        for slice_ in ("manifests", "gate")
+        for _, _, message, _, _ in extract_from_dir(
+            Path(channel_manager.__file__).parent / slice_,
+            [("**.py", "python")],
+            keywords={"text": None, "count": (1, 2)},
+        )
+    }
 
 
 def catalogue(language: str) -> Catalog:

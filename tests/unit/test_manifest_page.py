@@ -17,7 +17,6 @@ from channel_manager.manifests.view import (
     AssetState,
     AssetView,
     CodeFormat,
-    Logo,
     ManifestStatus,
     ManifestView,
     VenueView,
@@ -115,9 +114,7 @@ def test_any_text_in_any_place_stays_text(text: str):
 
 
 def test_nothing_is_fetched_and_no_script_is_needed():
-    html = render_page(
-        replace(VIEW, venue=replace(VIEW.venue, logo=Logo(b"x", "image/png"))), links=LINKS
-    )
+    html = render_page(VIEW, links=LINKS)
     read = Reader(html)
     assert {"script", "link", "iframe", "object", "form"}.isdisjoint(tag for tag, _ in read.tags)
     assert all((image["src"] or "").startswith("data:image/") for image in read.all("img"))
@@ -246,8 +243,8 @@ def test_an_open_ticket_needs_no_time():
     assert not any("Central European" in text for text in read.texts)
 
 
-def test_a_logo_of_a_type_that_is_no_picture_is_left_out():
-    venue = replace(VIEW.venue, logo=Logo(b"<script>", "text/html"))
-    assert all(
-        image.get("class") != "logo" for image in page(replace(VIEW, venue=venue)).all("img")
-    )
+def test_the_logo_is_the_venues_own_and_decoration():
+    with_it, without = page(VIEW, Links(logo="/wallets/logo/abc")), page(VIEW)
+    shown = [image for image in with_it.all("img") if image.get("class") == "logo"]
+    assert shown == [{"class": "logo", "src": "/wallets/logo/abc", "alt": ""}]
+    assert not any(image.get("class") == "logo" for image in without.all("img"))

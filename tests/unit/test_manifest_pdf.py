@@ -6,13 +6,13 @@ from io import BytesIO
 import pypdfium2
 import pytest
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageChops
 
+from channel_manager.designs.pictures import Picture, check_picture
 from channel_manager.manifests.pdf import Layout, render_pdf
 from channel_manager.manifests.view import (
     AssetState,
     CodeFormat,
-    Logo,
     ManifestStatus,
     VenueView,
 )
@@ -151,25 +151,31 @@ def test_words_come_in_the_language_of_the_order():
     assert letters("מספר הזמנה") in hebrew
 
 
-def png(side: int) -> bytes:
+def picture(width: int, height: int, kind: str = "PNG") -> Picture:
     file = BytesIO()
-    Image.new("RGB", (side, side), "red").save(file, "PNG")
-    return file.getvalue()
+    Image.new("RGB", (width, height), "red").save(file, kind)
+    return check_picture(file.getvalue())
 
 
-@pytest.mark.parametrize("mime", ["image/png", "image/webp", "image/svg+xml", "text/html"])
+@pytest.mark.parametrize("mime", ["image/png", "image/jpeg"])
 def test_a_logo_that_can_not_be_read_is_left_out(mime: str):
-    venue = replace(VIEW.venue, logo=Logo(b"\x00not a picture", mime))
-    assert codes_of(render_pdf(replace(VIEW, venue=venue))) == [
-        "TK-8F3KQ2ZX9PLM",
-        "CP-77QXW2MNBD41",
-    ]
+    broken = Picture(b"\x00not a picture", mime)
+    assert codes_of(render_pdf(VIEW, logo=broken)) == ["TK-8F3KQ2ZX9PLM", "CP-77QXW2MNBD41"]
 
 
-def test_a_logo_is_shown():
-    venue = replace(VIEW.venue, logo=Logo(png(20), "image/png"))
-    page = pypdfium2.PdfDocument(render_pdf(replace(VIEW, venue=venue)))[0]
-    assert (255, 0, 0) in {colour for _, colour in page.render().to_pil().getcolors(1 << 16)}
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("size", [(20, 20), (1000, 10), (10, 1000)])
+def test_a_logo_is_shown_within_its_band(size: tuple[int, int], kind: str):
+    page = pypdfium2.PdfDocument(render_pdf(VIEW, logo=picture(*size, kind)))[0]
+    image = page.render(scale=2).to_pil()
+    reds = image.split()[0].point(lambda v: 255 if v > 200 else 0)
+    others = image.split()[1].point(lambda v: 255 if v < 60 else 0)
+    box = ImageChops.multiply(reds, others).getbbox()
+    assert box is not None
+    left, _, right, bottom = box
+    assert right - left <= image.width * 62 / 210
+    assert bottom <= image.height * 28 / 297
+    assert "Kronborg Example" in text_of(render_pdf(VIEW, logo=picture(*size, kind)))
 
 
 def test_a_venue_of_any_name_can_be_set():

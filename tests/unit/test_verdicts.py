@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from channel_manager.catalogues import text_in
 from channel_manager.gate.verdicts import Code, Place, TicketFacts, judge
 
 ZONE = ZoneInfo("Europe/Copenhagen")
@@ -57,6 +58,13 @@ def test_a_used_ticket_is_refused_with_when_and_where():
     verdict = judge(USED, "CASTLE", None, NOON, ZONE)
     assert verdict.code is Code.ALREADY_ADMITTED
     assert verdict.message == "Already admitted on 2027-06-01 at 11:00, CASTLE."
+
+
+def test_a_date_in_arabic_keeps_its_own_direction():
+    verdict = judge(USED, "CASTLE", None, NOON, ZONE)
+    said = verdict.saying.said(text_in("ar"), right_to_left=True)
+    assert "\u20682027-06-01\u2069" in said
+    assert "\u2068CASTLE\u2069" in said
 
 
 def test_a_ticket_for_another_place():

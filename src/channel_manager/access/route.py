@@ -88,16 +88,20 @@ class StrictRequest(Request):
 
     async def parse(self) -> None:
         """Read and check the body. Errors: `InvalidInput` naming the place."""
-        try:
-            body = await self.body()
-        except ClientDisconnect:
-            # Nobody reads the reply; it is only not to be taken for a fault of ours.
-            raise InvalidInput("The connection was closed before the body was whole.") from None
-        self._strict = loads(body)
+        self._strict = loads(await whole_body(self))
 
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         """The parsed body."""
         return self._strict
+
+
+async def whole_body(request: Request) -> bytes:
+    """The body's bytes. Errors: `InvalidInput` where the client left before its end."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        # Nobody reads the reply; it is only not to be taken for a fault of ours.
+        raise InvalidInput("The connection was closed before the body was whole.") from None
 
 
 def _check_query(request: Request) -> None:

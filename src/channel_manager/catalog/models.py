@@ -78,6 +78,8 @@ class Item(Table):
     admissions: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     # The stores that list it; empty means all.
     stores: Mapped[list[str]] = mapped_column(default=list)
+    # How its numbers are drawn as codes; None: as the design says.
+    code_format: Mapped[str | None]
 
     __table_args__ = (CheckConstraint("kind IN ('ticket', 'coupon', 'package')", name="kind"),)
 

@@ -116,7 +116,7 @@ def _read(venue: Path) -> VenueFile:
         text = venue.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{venue}: {error}") from None
-    return read_venue_file(text, str(venue))
+    return read_venue_file(text, str(venue), venue.parent)
 
 
 def _import(parsed: VenueFile, step: Step) -> Imported:

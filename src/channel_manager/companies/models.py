@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -21,6 +22,8 @@ class Company(Table):
     # How wallets are numbered; None: 18 random digits.
     wallet_number_pattern: Mapped[str | None]
     wallets_per_year: Mapped[int | None]
+    # What guests see of the venue where their partner's design says nothing.
+    design: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     # Goes up with each import, so that a process knows when its copy of the catalogue is old.
     catalog_version: Mapped[int] = mapped_column(default=0)
 

@@ -14,12 +14,17 @@ from channel_manager.access.route import (
     company_router,
     database_of,
     needs,
+    whole_body,
 )
 from channel_manager.access.service import Access
+from channel_manager.catalogues import asked_for
+from channel_manager.errors import UnsupportedMediaType
 from channel_manager.gate import service
+from channel_manager.gate.camera import read_codes
 from channel_manager.gate.schemas import (
     AdmitIn,
     AdmittedOut,
+    CodesOut,
     EntryOut,
     ScansIn,
     ScansOut,
@@ -42,6 +47,7 @@ IdempotencyKey = Annotated[
         description="A scanner that repeats its request gets its first answer again.",
     ),
 ]
+_PICTURES = ("image/jpeg", "image/png")
 Answer = Callable[[AsyncConnection, Gate], Awaitable[dict[str, Any]]]
 
 
@@ -95,6 +101,32 @@ async def try_and_attempt_admit(
         return await service.try_and_admit(conn, gate, body)
 
     return await _answered(request, access, idempotency_key, answer)
+
+
+@router.post(
+    "/read",
+    response_model=CodesOut,
+    operation_id="readCodes",
+    openapi_extra=needs(Permission.GATE)
+    | {
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}} for kind in _PICTURES
+            },
+        }
+    },
+    responses=documented(400),
+)
+async def read_picture(request: Request) -> Response:
+    """The codes in a camera's picture, for browsers that can't read codes. Lets nobody in."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _PICTURES:
+        raise UnsupportedMediaType(
+            f"Content-Type is {kind[:60]!r}; send a picture as image/jpeg or image/png.",
+            code="unsupported_media_type",
+        )
+    return json_reply({"codes": await read_codes(await whole_body(request))})
 
 
 @router.post(
@@ -168,4 +200,5 @@ async def _answered(request: Request, access: Access, key: str | None, answer: A
 
 
 def _gate(request: Request, access: Access) -> Gate:
-    return Gate(access, request.app.state.gate_secret)
+    language = asked_for(request.headers.get("accept-language", ""))
+    return Gate(access, request.app.state.gate_secret, language)

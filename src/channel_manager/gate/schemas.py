@@ -113,6 +113,12 @@ class ScanOut(BaseModel):
     message: str
 
 
+class CodesOut(BaseModel):
+    """What could be read in a picture: the text of each code, the clearest first."""
+
+    codes: list[str]
+
+
 class ScansOut(BaseModel):
     """How the offline scans were recorded."""
 

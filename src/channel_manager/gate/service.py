@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.service import Access
+from channel_manager.catalogues import SOURCE_LANGUAGE, runs_right_to_left, text_in
 from channel_manager.errors import NotFound, Refused
 from channel_manager.gate.models import GateEntry
 from channel_manager.gate.queries import (
@@ -27,18 +28,26 @@ from channel_manager.gate.queries import (
 )
 from channel_manager.gate.schemas import AdmitIn, ScanIn, TryAndAdmitIn, TryIn
 from channel_manager.gate.tokens import Token, read_token, write_token
-from channel_manager.gate.verdicts import Code, Verdict, judge
+from channel_manager.gate.verdicts import Code, Saying, Verdict, judge, text
 from channel_manager.statements import Statement
 
+_UNKNOWN = text("There is no such ticket.")
+_WELCOME = text("Welcome.")
 Judged = tuple[Ticket, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Where a scan happens: whose key, and the secret that tokens are signed with."""
+    """Where a scan happens: whose key, the secret that tokens are signed with, and a language."""
 
     access: Access
     secret: bytes
+    language: str = SOURCE_LANGUAGE
+
+    def says(self, saying: Saying) -> str:
+        """Words for the person at the gate."""
+        rtl = runs_right_to_left(self.language)
+        return saying.said(text_in(self.language), right_to_left=rtl)
 
 
 async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, Any]:
@@ -47,12 +56,12 @@ async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, 
     tickets = await find_tickets(conn, gate.access, body.referenceNumber)
     judged = _judge(gate, tickets, body.admissionCode, None, now)
     shown = [
-        _ticket_out(ticket, verdict, token=_token(gate, ticket, body, now))
+        _ticket_out(gate, ticket, verdict, token=_token(gate, ticket, body, now))
         if verdict.lets_in
-        else _ticket_out(ticket, verdict)
+        else _ticket_out(gate, ticket, verdict)
         for ticket, verdict in judged
     ]
-    return _answer(body.referenceNumber, judged, shown, 0)
+    return _answer(gate, body.referenceNumber, judged, shown, 0)
 
 
 async def try_and_admit(conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn) -> dict[str, Any]:
@@ -66,9 +75,9 @@ async def try_and_admit(conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn) 
         if verdict.lets_in
     ]
     await write_entries(conn, gate.access, entries)
-    shown = [_ticket_out(ticket, verdict) for ticket, verdict in judged]
+    shown = [_ticket_out(gate, ticket, verdict) for ticket, verdict in judged]
     admitted = sum(entry.quantity for entry in entries)
-    return _answer(body.referenceNumber, judged, shown, admitted)
+    return _answer(gate, body.referenceNumber, judged, shown, admitted)
 
 
 async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict[str, Any]:
@@ -91,13 +100,13 @@ async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict
             (ticket,) = await lock_tickets(conn, gate.access, [token.ticket_id])
         ((_, verdict),) = _judge(gate, [ticket], token.admission_code, given.quantity, now)
         if not verdict.lets_in:
-            raise Refused(f"tokens[{index}]: {verdict.message}", code=verdict.code)
+            raise Refused(f"tokens[{index}]: {gate.says(verdict.saying)}", code=verdict.code)
         entry = _entry(ticket, verdict, now, token.admission_code, token.scanner_id, given.quantity)
         await write_entries(conn, gate.access, [entry])
         admitted += entry.quantity
         used.add(token.ticket_id)
-        shown.append(_ticket_out(ticket, verdict))
-    return {"code": Code.OK, "message": "Welcome.", "admitted": admitted, "tickets": shown}
+        shown.append(_ticket_out(gate, ticket, verdict))
+    return {"code": Code.OK, "message": gate.says(_WELCOME), "admitted": admitted, "tickets": shown}
 
 
 async def record_scan(conn: AsyncConnection, gate: Gate, scan: ScanIn) -> dict[str, Any]:
@@ -130,7 +139,7 @@ async def record_scan(conn: AsyncConnection, gate: Gate, scan: ScanIn) -> dict[s
         conflict=conflict,
     )
     await write_entries(conn, gate.access, [entry])
-    return _scan_out(scan, conflict, verdict.message, recorded=True)
+    return _scan_out(scan, conflict, gate.says(verdict.saying), recorded=True)
 
 
 async def entries(conn: AsyncConnection, gate: Gate, reference: str) -> list[dict[str, Any]]:
@@ -220,26 +229,28 @@ def _unknown_token(index: int) -> Refused:
 
 
 def _answer(
-    reference: str, judged: Sequence[Judged], shown: list[dict[str, Any]], admitted: int
+    gate: Gate, reference: str, judged: Sequence[Judged], shown: list[dict[str, Any]], admitted: int
 ) -> dict[str, Any]:
     verdicts = [verdict for _, verdict in judged]
     told = next((v for v in verdicts if v.lets_in), verdicts[0] if verdicts else None)
     if told is None:
-        told = Verdict(Code.NOT_FOUND, "There is no such ticket.")
+        told = Verdict(Code.NOT_FOUND, _UNKNOWN)
     return {
         "referenceNumber": reference,
         "code": told.code,
-        "message": told.message,
+        "message": gate.says(told.saying),
         "admitted": admitted,
         "tickets": shown,
     }
 
 
-def _ticket_out(ticket: Ticket, verdict: Verdict, token: str | None = None) -> dict[str, Any]:
+def _ticket_out(
+    gate: Gate, ticket: Ticket, verdict: Verdict, token: str | None = None
+) -> dict[str, Any]:
     shown = {
         "referenceNumber": ticket.reference_number,
         "code": verdict.code,
-        "message": verdict.message,
+        "message": gate.says(verdict.saying),
         "itemNumber": ticket.item_number,
         "description": ticket.description,
         "guestName": ticket.guest_name,

@@ -1,6 +1,6 @@
 """Whether a ticket lets its guests in, and if not, why (domain: Gate). Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -52,12 +52,42 @@ class TicketFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Saying:
+    """Words for a person, to be said in their language."""
+
+    template: str
+    values: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """In English."""
+        return self.template % self.values
+
+    def said(self, text: Callable[[str], str], *, right_to_left: bool = False) -> str:
+        """In the language that `text` translates to.
+
+        In one that runs from right to left, a date or code in it keeps its own direction.
+        """
+        kept = "\u2068{}\u2069" if right_to_left else "{}"
+        return text(self.template) % {name: kept.format(v) for name, v in self.values.items()}
+
+
+def text(template: str, **values: object) -> Saying:
+    """A message, with what goes into its places; named so that catalogues are made from it."""
+    return Saying(template, {name: str(value) for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one ticket: its code, words for a person, and how many may still enter."""
 
     code: Code
-    message: str
+    saying: Saying
     remaining: int = 0
+
+    @property
+    def message(self) -> str:
+        """The words in English."""
+        return str(self.saying)
 
     @property
     def lets_in(self) -> bool:
@@ -74,20 +104,22 @@ def judge(
     is told as cancelled. An empty admission code asks for any place that the ticket lets in.
     """
     if ticket.cancelled:
-        return Verdict(Code.TICKET_CANCELLED, "The ticket has been cancelled.")
+        return Verdict(Code.TICKET_CANCELLED, text("The ticket has been cancelled."))
     if not ticket.paid:
-        return Verdict(Code.MISSING_PAYMENT, "The ticket has not been paid for.")
+        return Verdict(Code.MISSING_PAYMENT, text("The ticket has not been paid for."))
     remaining = _remaining(ticket, now, zone)
     if remaining < (quantity or 1):
         return _already(ticket, remaining, zone)
     places = [p for p in ticket.places if admission_code in ("", p.admission_code)]
     if ticket.places and not places:
         elsewhere = ", ".join(place.admission_code for place in ticket.places)
-        return Verdict(Code.WRONG_ADMISSION, f"The ticket is for {elsewhere}.", remaining)
+        return Verdict(
+            Code.WRONG_ADMISSION, text("The ticket is for %(places)s.", places=elsewhere), remaining
+        )
     refusals = [refusal for place in places if (refusal := _outside(place, now, zone, remaining))]
     if refusals and len(refusals) == len(places):
         return refusals[0]
-    return _validity(ticket, remaining, now, zone) or Verdict(Code.OK, "Welcome.", remaining)
+    return _validity(ticket, remaining, now, zone) or Verdict(Code.OK, text("Welcome."), remaining)
 
 
 def _remaining(ticket: TicketFacts, now: datetime, zone: ZoneInfo) -> int:
@@ -103,12 +135,22 @@ def _remaining(ticket: TicketFacts, now: datetime, zone: ZoneInfo) -> int:
 def _already(ticket: TicketFacts, remaining: int, zone: ZoneInfo) -> Verdict:
     if remaining > 0:
         return Verdict(
-            Code.ALREADY_ADMITTED, f"Only {remaining} of {ticket.admits} are left.", remaining
+            Code.ALREADY_ADMITTED,
+            text("Only %(left)s of %(admits)s are left.", left=remaining, admits=ticket.admits),
+            remaining,
         )
-    when = ticket.last_admitted_at
-    at = f" on {when.astimezone(zone):%Y-%m-%d at %H:%M}" if when else ""
-    where = f", {ticket.last_admission}" if ticket.last_admission else ""
-    return Verdict(Code.ALREADY_ADMITTED, f"Already admitted{at}{where}.")
+    return Verdict(Code.ALREADY_ADMITTED, _last_entry(ticket, zone))
+
+
+def _last_entry(ticket: TicketFacts, zone: ZoneInfo) -> Saying:
+    if ticket.last_admitted_at is None:
+        return text("Already admitted.")
+    when = ticket.last_admitted_at.astimezone(zone)
+    at = {"day": f"{when:%Y-%m-%d}", "time": f"{when:%H:%M}"}
+    if not ticket.last_admission:
+        return text("Already admitted on %(day)s at %(time)s.", **at)
+    place = ticket.last_admission
+    return text("Already admitted on %(day)s at %(time)s, %(place)s.", **at, place=place)
 
 
 def _outside(place: Place, now: datetime, zone: ZoneInfo, remaining: int) -> Verdict | None:
@@ -117,20 +159,27 @@ def _outside(place: Place, now: datetime, zone: ZoneInfo, remaining: int) -> Ver
         return None
     slot = f"{start.astimezone(zone):%Y-%m-%d %H:%M}"
     if _day(now, zone) < _day(start, zone):
-        return Verdict(Code.NOT_VALID_YET, f"The ticket is for {slot}.", remaining)
+        return Verdict(
+            Code.NOT_VALID_YET, text("The ticket is for %(when)s.", when=slot), remaining
+        )
     if _day(now, zone) > _day(end - timedelta(microseconds=1), zone):
-        return Verdict(Code.EXPIRED, f"The ticket was for {slot}.", remaining)
-    return Verdict(Code.OUTSIDE_TIME_SLOT, f"The ticket is for {slot}.", remaining)
+        return Verdict(Code.EXPIRED, text("The ticket was for %(when)s.", when=slot), remaining)
+    return Verdict(
+        Code.OUTSIDE_TIME_SLOT, text("The ticket is for %(when)s.", when=slot), remaining
+    )
 
 
 def _validity(ticket: TicketFacts, remaining: int, now: datetime, zone: ZoneInfo) -> Verdict | None:
     if ticket.valid_from is not None and now < ticket.valid_from:
         first = f"{ticket.valid_from.astimezone(zone):%Y-%m-%d}"
-        return Verdict(Code.NOT_VALID_YET, f"The ticket is valid from {first}.", remaining)
+        return Verdict(
+            Code.NOT_VALID_YET, text("The ticket is valid from %(day)s.", day=first), remaining
+        )
     if ticket.valid_until is not None and now >= ticket.valid_until:
         last = ticket.valid_until - timedelta(microseconds=1)
+        day = f"{last.astimezone(zone):%Y-%m-%d}"
         return Verdict(
-            Code.EXPIRED, f"The ticket was valid until {last.astimezone(zone):%Y-%m-%d}.", remaining
+            Code.EXPIRED, text("The ticket was valid until %(day)s.", day=day), remaining
         )
     return None
 

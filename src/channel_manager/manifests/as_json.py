@@ -7,7 +7,7 @@ from channel_manager.languages import is_known, to_bcp47
 from channel_manager.manifests.view import AssetView, ManifestView, WalletView
 
 
-def manifest_as_json(view: ManifestView) -> dict[str, Any]:
+def manifest_as_json(view: ManifestView, *, logo_url: str = "") -> dict[str, Any]:
     """What the page shows, in the names and formats of the order's representation.
 
     Visit dates and times are local to the venue (`timeZone`), instants UTC; unset text is `""`
@@ -24,6 +24,7 @@ def manifest_as_json(view: ManifestView) -> dict[str, Any]:
             "timeZone": view.venue.time_zone,
             "colour": view.venue.colour or "",
             "address": list(view.venue.address),
+            "logo": logo_url,
         },
         "wallets": [_wallet(view, wallet) for wallet in view.wallets],
     }
@@ -38,11 +39,12 @@ def _wallet(view: ManifestView, wallet: WalletView) -> dict[str, Any]:
         "description": wallet.item_description,
         "visitDate": wallet.visit_date.isoformat(),
         "visitTime": wallet.visit_time.isoformat("seconds") if wallet.visit_time else "",
-        "assets": [_asset(view, asset) for asset in wallet.assets],
+        "assets": [_asset(view, wallet, asset) for asset in wallet.assets],
     }
 
 
-def _asset(view: ManifestView, asset: AssetView) -> dict[str, Any]:
+def _asset(view: ManifestView, wallet: WalletView, asset: AssetView) -> dict[str, Any]:
+    day, moment = view.visit_of(wallet, asset)
     return {
         "type": asset.kind.value,
         "referenceNumber": asset.reference_number,
@@ -50,6 +52,8 @@ def _asset(view: ManifestView, asset: AssetView) -> dict[str, Any]:
         "admits": asset.admits,
         "codeFormat": asset.code_format.value,
         "state": view.state_of(asset).value,
+        "visitDate": day.isoformat(),
+        "visitTime": moment.isoformat("seconds") if moment else "",
         "usedAt": _instant(asset.used_at),
         "validFrom": _instant(asset.valid_from),
         "validUntil": _instant(asset.valid_until),

@@ -1,6 +1,7 @@
 """The visits of a manifest as an iCalendar file (RFC 5545)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import groupby
 from uuid import NAMESPACE_OID, uuid5
@@ -8,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
-from channel_manager.manifests.presentation import Guest, Presentation, present
-from channel_manager.manifests.view import ManifestStatus, ManifestView, WalletView
+from channel_manager.manifests.presentation import Guest, Presentation, Ticket, present
+from channel_manager.manifests.view import ManifestStatus, ManifestView
 
 
 def render_calendar(view: ManifestView, *, now: datetime, page_url: str = "") -> bytes:
@@ -24,10 +25,8 @@ def render_calendar(view: ManifestView, *, now: datetime, page_url: str = "") ->
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//channel-manager//manifest//EN")
     page = present(view)
-    pairs = sorted(zip(view.wallets, page.guests, strict=True), key=_when)
-    for _, visit in groupby(pairs, key=_when):
-        wallets, guests = zip(*visit, strict=True)
-        event = _event(view, page, wallets, guests)
+    for visit in _visits(view, page):
+        event = _event(view, page, visit)
         event.add("dtstamp", now.astimezone(UTC))
         if page_url:
             event.add("url", page_url)
@@ -35,50 +34,69 @@ def render_calendar(view: ManifestView, *, now: datetime, page_url: str = "") ->
     return bytes(calendar.to_ical())
 
 
-def _when(pair: tuple[WalletView, Guest]) -> tuple[date, bool, time]:
-    wallet, _ = pair
-    return wallet.visit_date, wallet.visit_time is not None, wallet.visit_time or time.min
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One ticket or coupon of a visit, as it is and as it is said."""
+
+    day: date
+    at: time | None
+    what: str
+    guest: Guest
+    ticket: Ticket
+
+    @property
+    def when(self) -> tuple[date, bool, time]:
+        return self.day, self.at is not None, self.at or time.min
 
 
-def _event(
-    view: ManifestView,
-    page: Presentation,
-    wallets: tuple[WalletView, ...],
-    guests: tuple[Guest, ...],
-) -> Event:
+def _visits(view: ManifestView, page: Presentation) -> Iterator[list[_Entry]]:
+    entries = sorted(_entries(view, page), key=lambda entry: entry.when)
+    for _, visit in groupby(entries, key=lambda entry: entry.when):
+        yield list(visit)
+
+
+def _entries(view: ManifestView, page: Presentation) -> Iterator[_Entry]:
+    for wallet, guest in zip(view.wallets, page.guests, strict=True):
+        for asset, ticket in zip(wallet.assets, guest.tickets, strict=True):
+            # A part of a package that has a time of its own is named by itself.
+            what = asset.description if asset.visit_date else wallet.item_description
+            yield _Entry(*view.visit_of(wallet, asset), what, guest, ticket)
+
+
+def _event(view: ManifestView, page: Presentation, visit: list[_Entry]) -> Event:
     event = Event()
-    event.add("uid", _uid(view, wallets[0]))
-    event.add("dtstart", _start(wallets[0], view.venue.time_zone))
-    items = _unique(wallet.item_description for wallet in wallets)
+    event.add("uid", _uid(view, visit[0]))
+    event.add("dtstart", _start(visit[0], view.venue.time_zone))
+    items = _unique(entry.what for entry in visit)
     event.add("summary", " – ".join((", ".join(items), view.venue.name)))
     event.add("location", ", ".join((view.venue.name, *view.venue.address)))
-    event.add("description", _description(page, guests))
+    event.add("description", _description(page, visit))
     cancelled = view.status is ManifestStatus.CANCELLED
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     return event
 
 
-def _uid(view: ManifestView, wallet: WalletView) -> str:
-    at = wallet.visit_time.isoformat() if wallet.visit_time else ""
-    parts = (view.venue.name, view.order_reference, wallet.visit_date.isoformat(), at)
+def _uid(view: ManifestView, entry: _Entry) -> str:
+    at = entry.at.isoformat() if entry.at else ""
+    parts = (view.venue.name, view.order_reference, entry.day.isoformat(), at)
     return str(uuid5(NAMESPACE_OID, "\n".join(parts)))
 
 
-def _start(wallet: WalletView, time_zone: str) -> date | datetime:
-    if wallet.visit_time is None:
-        return wallet.visit_date
-    local = datetime.combine(wallet.visit_date, wallet.visit_time, ZoneInfo(time_zone))
+def _start(entry: _Entry, time_zone: str) -> date | datetime:
+    if entry.at is None:
+        return entry.day
+    local = datetime.combine(entry.day, entry.at, ZoneInfo(time_zone))
     return local.astimezone(UTC)
 
 
-def _description(page: Presentation, guests: tuple[Guest, ...]) -> str:
-    first, labels = guests[0], page.labels
+def _description(page: Presentation, visit: list[_Entry]) -> str:
+    first, labels = visit[0].ticket, page.labels
     lines = (
         page.notice.title if page.notice else "",
         " ".join(filter(None, (f"{first.date}, {first.time}", first.zone))),
         f"{labels.order}: {page.order_reference}",
         f"{labels.booking}: {page.partner_reference}",
-        *_unique(guest.name for guest in guests),
+        *_unique(entry.guest.name for entry in visit),
     )
     return "\n".join(filter(None, lines))
 

@@ -14,22 +14,22 @@ from markupsafe import Markup
 from channel_manager.manifests import colour
 from channel_manager.manifests.codes import Symbol
 from channel_manager.manifests.presentation import present
-from channel_manager.manifests.view import Logo, ManifestView, VenueView
+from channel_manager.manifests.view import ManifestView, VenueView
+from channel_manager.manifests.wording import wording
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-_PICTURES = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Addresses that the page leads to; what is empty is not offered.
+    """Addresses that the page leads to, and its logo's; what is empty is not offered.
 
     `wallets` has the address of a guest's own page by its `wallet_page_id`.
     """
 
     pdf: str = ""
     calendar: str = ""
+    logo: str = ""
     wallets: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,7 +43,25 @@ def render_page(view: ManifestView, *, links: Links | None = None) -> str:
             links=links or Links(),
             styles=_styles(view.venue),
             accent=colour.accents(view.venue.colour)[0],
-            logo=_logo(view.venue.logo),
+        )
+    )
+
+
+def render_missing(language: str) -> str:
+    """What a guest is told where there is no such page. Send it with `page_headers()`."""
+    words = wording(language)
+    return (
+        _environment()
+        .get_template("missing.html")
+        .render(
+            language=words.tag,
+            direction=words.direction,
+            title=words.text("There is no such page"),
+            text=words.text(
+                "The address is not whole, or the tickets were replaced by others. "
+                "If you did not expect this, contact the company you booked with."
+            ),
+            styles=_styles(None),
         )
     )
 
@@ -61,7 +79,7 @@ def page_headers(view: ManifestView | None = None) -> dict[str, str]:
             (
                 "default-src 'none'",
                 f"style-src {styles}",
-                "img-src data:",
+                "img-src 'self' data:",
                 "base-uri 'none'",
                 "form-action 'none'",
                 "frame-ancestors 'none'",
@@ -109,12 +127,4 @@ def _hash(style: str) -> str:
 
 def _picture(symbol: Symbol) -> str:
     """As an image and not inline: browsers that darken pages by force leave images alone."""
-    return _data(symbol.svg().encode(), "image/svg+xml")
-
-
-def _logo(logo: Logo | None) -> str:
-    return _data(logo.content, logo.mime) if logo and logo.mime in _PICTURES else ""
-
-
-def _data(content: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{b64encode(content).decode()}"
+    return f"data:image/svg+xml;base64,{b64encode(symbol.svg().encode()).decode()}"

@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 import typst
 
+from channel_manager.designs.pictures import Picture
 from channel_manager.languages import babel_locale, is_known
 from channel_manager.manifests import colour
 from channel_manager.manifests.presentation import Guest, Presentation, Ticket, present
-from channel_manager.manifests.view import AssetState, Logo, ManifestView
+from channel_manager.manifests.view import AssetState, ManifestView
 
 Layout = Literal["ticket", "compact"]
 
@@ -29,19 +30,15 @@ _CJK = {
     "zh_Hant": "Noto Sans CJK TC",
     "": "Noto Sans CJK SC",
 }
-_LOGO_FORMATS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/svg+xml": "svg",
-}
+_LOGO_FORMATS = {"image/png": "png", "image/jpeg": "jpg"}
 _WIDE = 1.5  # a code this much wider than high is a linear one
 # A compiler keeps its fonts and its last document: one at a time may use it.
 _ONE_AT_A_TIME = Lock()
 
 
-def render_pdf(view: ManifestView, *, layout: Layout = "ticket") -> bytes:
+def render_pdf(
+    view: ManifestView, *, layout: Layout = "ticket", logo: Picture | None = None
+) -> bytes:
     """The manifest as a PDF; any text can be set, one without a glyph as a box.
 
     Takes tens of milliseconds of processor time: call it in a thread. A logo that can't be read
@@ -50,9 +47,9 @@ def render_pdf(view: ManifestView, *, layout: Layout = "ticket") -> bytes:
     page = present(view)
     document = _document(view, page, layout)
     try:
-        return _typeset(document | {"logo": _logo(view.venue.logo)})
+        return _typeset(document | {"logo": _logo(logo)})
     except typst.TypstError:
-        if view.venue.logo is None:
+        if logo is None:
             raise
         return _typeset(document | {"logo": None})
 
@@ -140,9 +137,9 @@ def _ticket(page: Presentation, guest: Guest, ticket: Ticket) -> dict[str, Any]:
         "svg": symbol and symbol.svg(),
         "wide": bool(symbol and symbol.width > symbol.height * _WIDE),
         "alt": ticket.alt,
-        "date": guest.date,
-        "time": guest.time,
-        "zone": guest.zone,
+        "date": ticket.date,
+        "time": ticket.time,
+        "zone": ticket.zone,
         "facts": [
             {"label": label, "value": _written(value)} for label, value in facts if value.strip()
         ],
@@ -156,7 +153,7 @@ def _written(text: str) -> dict[str, Any]:
     return {"text": text, "rtl": next(strong, "L") != "L"}
 
 
-def _logo(logo: Logo | None) -> dict[str, Any] | None:
-    if logo is None or logo.mime not in _LOGO_FORMATS:
+def _logo(logo: Picture | None) -> dict[str, Any] | None:
+    if logo is None:
         return None
     return {"content": list(logo.content), "format": _LOGO_FORMATS[logo.mime]}

@@ -67,6 +67,12 @@ class Ticket:
     detail: str
     symbol: Symbol | None
     alt: str
+    date: str
+    time: str
+    zone: str
+    # The same for machines: ISO dates and times, "" for no time.
+    day: str
+    moment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,6 @@ class Guest:
     position: str
     reference: str
     external: str
-    date: str
-    time: str
-    zone: str
-    day: str
-    moment: str
     tickets: tuple[Ticket, ...]
 
 
@@ -158,7 +159,6 @@ def _guest(words: Wording, view: ManifestView, wallet: WalletView, position: int
     place = words.text(
         "%(position)s of %(total)s", position=str(position), total=str(len(view.wallets))
     )
-    moment = wallet.visit_time
     return Guest(
         page_id=wallet.wallet_page_id,
         heading=wallet.guest_name if named else wallet.item_description,
@@ -167,17 +167,13 @@ def _guest(words: Wording, view: ManifestView, wallet: WalletView, position: int
         position=place if len(view.wallets) > 1 else "",
         reference=wallet.reference_number,
         external=wallet.external_reference or "",
-        date=words.date(wallet.visit_date),
-        time=words.time(moment) if moment else words.text("Any time that day"),
-        zone=words.zone(wallet.visit_date, moment, view.venue.time_zone) if moment else "",
-        day=wallet.visit_date.isoformat(),
-        moment=moment.isoformat("minutes") if moment else "",
-        tickets=tuple(_ticket(words, view, asset) for asset in wallet.assets),
+        tickets=tuple(_ticket(words, view, wallet, asset) for asset in wallet.assets),
     )
 
 
-def _ticket(words: Wording, view: ManifestView, asset: AssetView) -> Ticket:
+def _ticket(words: Wording, view: ManifestView, wallet: WalletView, asset: AssetView) -> Ticket:
     state = view.state_of(asset)
+    day, moment = view.visit_of(wallet, asset)
     is_ticket = asset.kind is AssetKind.TICKET
     return Ticket(
         kind=words.text("Ticket") if is_ticket else words.text("Coupon"),
@@ -190,6 +186,11 @@ def _ticket(words: Wording, view: ManifestView, asset: AssetView) -> Ticket:
         detail=_detail(words, asset, state, view.venue.time_zone),
         symbol=_drawn(asset) if state in _SCANNABLE else None,
         alt=words.text("Code to scan: %(number)s", number=asset.reference_number),
+        date=words.date(day),
+        time=words.time(moment) if moment else words.text("Any time that day"),
+        zone=words.zone(day, moment, view.venue.time_zone) if moment else "",
+        day=day.isoformat(),
+        moment=moment.isoformat("minutes") if moment else "",
     )
 
 

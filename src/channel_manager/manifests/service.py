@@ -1,14 +1,15 @@
 """From a manifest id to what its page shows (domain: Manifest)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.catalog.models import Item
 from channel_manager.companies.models import Company
 from channel_manager.db import AnyRow
 from channel_manager.errors import NotFound
@@ -68,7 +69,8 @@ async def _find_order(conn: AsyncConnection, condition: Any) -> AnyRow | None:  
             Company.name.label("company_name"),
             Company.time_zone,
             Company.language.label("company_language"),
-            Partner.design,
+            Company.design.label("company_design"),
+            Partner.design.label("partner_design"),
         )
         .join(Company, Company.company_id == Order.company_id)
         .join(
@@ -94,6 +96,7 @@ _WALLET_FIELDS = (
     OrderLine.description,
     OrderLine.visit_date,
     OrderLine.visit_time,
+    OrderLine.component_schedule,
 )
 _WITH_LINES = (
     select(*_WALLET_FIELDS)
@@ -135,6 +138,7 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.wallet_id,
             Asset.kind,
             Asset.reference_number,
+            Asset.item_number,
             Asset.description,
             Asset.admits,
             Asset.valid_from,
@@ -143,6 +147,13 @@ async def _assets(conn: AsyncConnection, order: AnyRow) -> Mapping[UUID, Sequenc
             Asset.admitted,
             Asset.last_admitted_at,
             Asset.voided_at,
+            Item.code_format,
+        )
+        # As the item is now: tickets that were sold before a reader was replaced follow it. One
+        # that is sold no more follows the design.
+        .outerjoin(
+            Item,
+            and_(Item.company_id == Asset.company_id, Item.item_number == Asset.item_number),
         )
         .where(
             Asset.company_id == order.company_id,
@@ -163,8 +174,8 @@ def _view(
     assets: Mapping[UUID, Sequence[AnyRow]],
     now: datetime,
 ) -> ManifestView:
-    design = order.design
-    code_format = CodeFormat(design.get("codeFormat", "qr"))
+    # Field by field: what the partner's design doesn't say, the company's does.
+    design = order.company_design | order.partner_design
     return ManifestView(
         order_reference=order.buy_from_order_reference,
         partner_reference=order.sell_to_order_reference,
@@ -173,14 +184,16 @@ def _view(
             name=design.get("name") or order.company_name,
             time_zone=order.time_zone,
             colour=design.get("colour"),
+            logo=design.get("logo", ""),
+            address=tuple(design.get("address", ())),
         ),
         language=order.sell_to_language or order.company_language,
-        wallets=tuple(_wallet(row, assets[row.wallet_id], code_format, now) for row in wallets),
+        wallets=tuple(_wallet(row, assets[row.wallet_id], design, now) for row in wallets),
     )
 
 
 def _wallet(
-    row: AnyRow, assets: Sequence[AnyRow], code_format: CodeFormat, now: datetime
+    row: AnyRow, assets: Sequence[AnyRow], design: Mapping[str, Any], now: datetime
 ) -> WalletView:
     return WalletView(
         seq=row.seq_no,
@@ -191,11 +204,31 @@ def _wallet(
         visit_date=row.visit_date,
         visit_time=row.visit_time,
         wallet_page_id=str(row.manifest_id),
-        assets=tuple(_asset(asset, code_format, now) for asset in assets),
+        assets=tuple(
+            _asset(asset, design, now, visit)
+            for asset, visit in zip(assets, _own_visits(row, assets), strict=True)
+        ),
     )
 
 
-def _asset(row: AnyRow, code_format: CodeFormat, now: datetime) -> AssetView:
+Visit = tuple[date, time]
+
+
+def _own_visits(wallet: AnyRow, assets: Sequence[AnyRow]) -> Iterator[Visit | None]:
+    """The visit of each asset that the order schedules by itself; None for the wallet's own.
+
+    Scheduled instances of a component are the first of it, in the order they came, as at issuance.
+    """
+    scheduled = defaultdict(list)
+    for entry in wallet.component_schedule or ():
+        visit = date.fromisoformat(entry["visitDate"]), time.fromisoformat(entry["visitTime"])
+        scheduled[entry["itemNumber"]].append(visit)
+    for asset in assets:
+        waiting = scheduled[asset.item_number]
+        yield waiting.pop(0) if waiting else None
+
+
+def _asset(row: AnyRow, design: Mapping[str, Any], now: datetime, visit: Visit | None) -> AssetView:
     return AssetView(
         kind=AssetKind(row.kind),
         reference_number=row.reference_number,
@@ -203,9 +236,12 @@ def _asset(row: AnyRow, code_format: CodeFormat, now: datetime) -> AssetView:
         admits=row.admits,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
-        code_format=code_format,
+        # The item outranks the design: it is bound to the readers at its own entrance.
+        code_format=CodeFormat(row.code_format or design.get("codeFormat", "qr")),
         state=_state(row, now),
         used_at=row.last_admitted_at,
+        visit_date=visit and visit[0],
+        visit_time=visit and visit[1],
     )
 
 

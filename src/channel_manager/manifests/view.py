@@ -42,21 +42,16 @@ class AssetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Logo:
-    """The venue's picture as it was uploaded; one of a type that can't be shown is left out."""
-
-    content: bytes
-    mime: str
-
-
-@dataclass(frozen=True, slots=True)
 class VenueView:
-    """The place, in whose time zone (IANA) every visit is told. `colour` is `#RRGGBB`."""
+    """The place, in whose time zone (IANA) every visit is told.
+
+    `colour` is `#RRGGBB`; `logo` is the hash of its picture, "" for none.
+    """
 
     name: str
     time_zone: str
     colour: str | None = None
-    logo: Logo | None = None
+    logo: str = ""
     address: tuple[str, ...] = ()
 
 
@@ -73,6 +68,9 @@ class AssetView:
     used_at: datetime | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    # Of a package's component that has a time of its own; None: the wallet's.
+    visit_date: date | None = None
+    visit_time: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,12 @@ class ManifestView:
     venue: VenueView
     language: str
     wallets: tuple[WalletView, ...]
+
+    def visit_of(self, wallet: WalletView, asset: AssetView) -> tuple[date, time | None]:
+        """When it is for: its own visit, else its wallet's."""
+        if asset.visit_date is not None:
+            return asset.visit_date, asset.visit_time
+        return wallet.visit_date, wallet.visit_time
 
     def state_of(self, asset: AssetView) -> AssetState:
         """Its own state, unless the whole order is cancelled."""

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_time, get_datetime_format, get_timezone_name
 
+from channel_manager.catalogues import SOURCE_LANGUAGE, spoken, translations
 from channel_manager.languages import babel_locale, is_known
-from channel_manager.manifests.catalogues import SOURCE_LANGUAGE, spoken, translations
 
 
 class Wording:

@@ -22,5 +22,5 @@ class Partner(Table):
     # How long a Draft holds its capacity, in minutes; 0 means for ever.
     hold_minutes: Mapped[int] = mapped_column(default=60)
     reject_unknown_fields: Mapped[bool] = mapped_column(default=False)
-    # What the guest's page shows of the venue: name, colour, logo, code format.
+    # What its guests see of the venue: name, address, colour, code format, and its logo's hash.
     design: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -4,8 +4,14 @@
 
 const FIELDS = ["tenant", "environment", "company", "admission", "scanner", "key"];
 const SAME_CODE_MS = 3000;
+// Between two pictures that the server is asked to read, and how wide they are.
+const PICTURE_MS = 300;
+const PICTURE_WIDTH = 800;
 const byId = (id) => document.getElementById(id);
+const words = JSON.parse(byId("words").textContent);
+const language = document.documentElement.lang;
 let busy = false;
+let camera = null;
 let lastSeen = { code: "", at: 0 };
 
 function setUp() {
@@ -18,7 +24,7 @@ function address(operation) {
 }
 
 async function call(operation, body) {
-  const headers = { "x-np-api-key": setUp().key };
+  const headers = { "x-np-api-key": setUp().key, "Accept-Language": language };
   if (body) {
     headers["Content-Type"] = "application/json";
     headers["Idempotency-Key"] = body.scanId || crypto.randomUUID();
@@ -32,14 +38,19 @@ async function call(operation, body) {
   }
 }
 
+const counted = (message, count) => message.replace("%(count)s", new Intl.NumberFormat(language).format(count));
+
 function show(kind, light, reason, tickets) {
   byId("verdict").className = kind;
   byId("light").textContent = light;
   byId("reason").textContent = reason;
   byId("tickets").replaceChildren(...(tickets || []).map((ticket) => {
     const line = document.createElement("li");
-    line.textContent = `${ticket.description} – ${ticket.guestName}` +
-      (ticket.admits > 1 ? ` (${ticket.admits})` : "");
+    const name = document.createElement("bdi");
+    name.textContent = ticket.guestName;
+    const item = document.createElement("bdi");
+    item.textContent = ticket.description;
+    line.append(item, " – ", name, ticket.admits > 1 ? ` (${ticket.admits})` : "");
     return line;
   }));
 }
@@ -54,16 +65,17 @@ async function scan(code) {
       referenceNumber: reference, admissionCode: admission, scannerId: scanner,
     });
     const answer = await reply.json();
-    if (!reply.ok) show("red", "Stop", answer.message);
-    else if (answer.code === "ok") show("green", answer.admitted > 1 ? `Go ${answer.admitted}` : "Go", answer.message, answer.tickets);
-    else show("red", "Stop", answer.message, answer.tickets);
+    if (!reply.ok) show("red", words.stop, answer.message);
+    else if (answer.code === "ok") show("green", answer.admitted > 1 ? counted(words.go_many, answer.admitted) : words.go, answer.message, answer.tickets);
+    else show("red", words.stop, answer.message, answer.tickets);
   } catch {
     keepOffline(reference);
-    show("red", "No line", "The scan is kept, and sent when the line is back. Decide by eye.");
+    show("red", words.no_line, words.kept);
   } finally {
     busy = false;
     byId("code").value = "";
-    byId("code").focus();
+    // On a phone the keyboard would cover the camera's picture.
+    if (!camera) byId("code").focus();
   }
   await refresh();
 }
@@ -96,7 +108,7 @@ async function upload() {
 function tellKept() {
   const count = kept().length;
   byId("offline").hidden = count === 0;
-  byId("offline").textContent = count ? `${count} scans wait for the line.` : "";
+  byId("offline").textContent = count ? counted(words.waiting, count) : "";
 }
 
 async function refresh() {
@@ -106,46 +118,93 @@ async function refresh() {
     const reply = await call("today?admissionCode=" + encodeURIComponent(admission));
     const answer = await reply.json();
     if (reply.ok) byId("today").textContent = answer.admitted;
-    else show("red", "Stop", answer.message);
+    else show("red", words.stop, answer.message);
     byId("where").textContent = admission;
   } catch {
     tellKept();
   }
 }
 
-async function useCamera() {
-  if (!("BarcodeDetector" in window)) {
-    show("waiting", "Ready", "This browser can't read codes by camera. Use a hand scanner, or type the code.");
-    return;
+// Reads codes by itself where the browser can, and else lets the server read a picture of each moment.
+async function makeReader(view) {
+  const formats = ["qr_code", "code_128", "aztec", "data_matrix"];
+  if ("BarcodeDetector" in window) {
+    const known = await BarcodeDetector.getSupportedFormats().catch(() => []);
+    if (formats.every((format) => known.includes(format))) {
+      const detector = new BarcodeDetector({ formats });
+      return { read: async () => (await detector.detect(view))[0]?.rawValue, pause: 50 };
+    }
   }
+  const canvas = document.createElement("canvas");
+  return { read: () => readByServer(view, canvas), pause: PICTURE_MS };
+}
+
+async function readByServer(view, canvas) {
+  if (!view.videoWidth) return undefined;
+  const scale = Math.min(1, PICTURE_WIDTH / Math.max(view.videoWidth, view.videoHeight));
+  canvas.width = Math.round(view.videoWidth * scale);
+  canvas.height = Math.round(view.videoHeight * scale);
+  canvas.getContext("2d").drawImage(view, 0, 0, canvas.width, canvas.height);
+  const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.7));
+  const headers = { "x-np-api-key": setUp().key, "Content-Type": "image/jpeg" };
+  const reply = await fetch(address("read"), { method: "POST", headers, body: picture });
+  return reply.ok ? (await reply.json()).codes[0] : undefined;
+}
+
+const pauseFor = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+async function useCamera() {
+  if (camera) return stopCamera();
   const view = byId("view");
   try {
-    view.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    camera = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: "environment", width: { ideal: 1280 } },
+    });
   } catch {
-    show("waiting", "Ready", "The camera can't be used; allow it in the browser's settings.");
-    return;
+    return show("waiting", words.ready, words.no_camera);
   }
+  const mine = camera;
+  view.srcObject = mine;
   view.hidden = false;
+  byId("camera").textContent = words.stop_camera;
+  show("waiting", words.ready, words.hold);
   await view.play();
-  const detector = new BarcodeDetector({ formats: ["qr_code", "code_128", "aztec", "data_matrix"] });
-  const look = async () => {
-    const [found] = await detector.detect(view).catch(() => []);
-    const now = Date.now();
-    if (found && (found.rawValue !== lastSeen.code || now - lastSeen.at > SAME_CODE_MS)) {
-      lastSeen = { code: found.rawValue, at: now };
-      await scan(found.rawValue);
-    } else if (found) {
-      lastSeen.at = now;
-    }
-    requestAnimationFrame(look);
-  };
-  look();
+  const reader = await makeReader(view);
+  while (camera === mine) {
+    await look(reader);
+    // A page out of sight uses neither the camera nor the line.
+    await pauseFor(document.hidden ? 1000 : reader.pause);
+  }
+}
+
+async function look(reader) {
+  // Without a line there is nothing to read with, or the frame was not a picture yet: try the next.
+  const code = document.hidden ? undefined : await reader.read().catch(() => undefined);
+  const now = Date.now();
+  if (!code || busy || !camera) return;
+  const again = code === lastSeen.code && now - lastSeen.at < SAME_CODE_MS;
+  lastSeen = { code, at: now };
+  // As long as a code stays before the camera it counts as one scan.
+  if (!again) {
+    await scan(code);
+    lastSeen.at = Date.now();
+  }
+}
+
+function stopCamera() {
+  if (!camera) return;
+  for (const track of camera.getTracks()) track.stop();
+  camera = null;
+  byId("view").hidden = true;
+  byId("view").srcObject = null;
+  byId("camera").textContent = words.use_camera;
 }
 
 function start() {
   const ready = FIELDS.every((name) => name === "admission" || sessionStorage.getItem(name));
   byId("setup").hidden = ready;
   byId("scan").hidden = !ready;
+  byId("count").hidden = !ready;
   if (!ready) return;
   byId("code").focus();
   tellKept();
@@ -168,7 +227,11 @@ byId("change").addEventListener("click", () => {
     if (name !== "key") byId(name).value = sessionStorage.getItem(name) || "";
   }
   sessionStorage.removeItem("key");
+  stopCamera();
   start();
+});
+byId("language").addEventListener("change", (event) => {
+  location.search = "?lang=" + encodeURIComponent(event.target.value);
 });
 // A hand scanner types wherever the cursor is; so it is always in the field, unless somebody types elsewhere.
 document.addEventListener("keydown", (event) => {

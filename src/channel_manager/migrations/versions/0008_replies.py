@@ -4,20 +4,20 @@ Entries at the gate tell by whose key they were made, and can't be changed any m
 trail can.
 
 Revision ID: 0008_replies
-Revises: 0006_gate
+Revises: 0007_designs
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_replies"
-down_revision = "0006_gate"
+down_revision = "0007_designs"
 branch_labels = None
 depends_on = None
 
 
 # Rows that change soon after they are written find room beside themselves, and no index changes.
-ROOMY = {"assets": 85, "webhook_deliveries": 85, "time_slots": 60}
+ROOMY = {"webhook_deliveries": 85, "time_slots": 60}
 
 
 _REFUSE = """
