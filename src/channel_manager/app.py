@@ -1,6 +1,7 @@
 """The HTTP application: routes, errors, and what every request passes through."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import SecretStr
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -24,18 +26,20 @@ from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
 from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
-from channel_manager.db import Database
+from channel_manager.db import Database, watch_pool
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
 from channel_manager.gate.api import router as gate_router
 from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
 from channel_manager.manifests.api import logo_router
 from channel_manager.manifests.api import router as manifests_router
+from channel_manager.measures import REFUSALS
 from channel_manager.metrics import metrics
 from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound import address_policy
 from channel_manager.request_id import FAULT
+from channel_manager.request_metrics import RequestMetrics
 from channel_manager.responses import error_reply, json_reply, public
 from channel_manager.settings import Settings
 from channel_manager.webhooks.api import router as webhooks_router
@@ -62,8 +66,10 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
             app.state.page_secret = await installation_secret(conn, "page-keys")
             app.state.gate_secret = await installation_secret(conn, "gate-tokens")
         keeping = asyncio.create_task(limits.keep_in_step())
+        watching = asyncio.create_task(watch_pool(database))
         yield
         keeping.cancel()
+        watching.cancel()
         await database.close()
 
     app = Application(
@@ -83,7 +89,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
-    _add_health(app, database)
+    _add_health(app, database, settings)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
     pages = (gate_page_router, manifests_router, logo_router, api_pages_router)
     for router in (*routers, gate_router, *pages):
@@ -91,10 +97,18 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.request_seconds)
     app.add_middleware(CompanyAddress)
+    app.add_middleware(RequestMetrics)
     return app
 
 
-def _add_health(app: FastAPI, database: Database) -> None:
+def _may_scrape(request: Request, token: SecretStr | None) -> bool:
+    if token is None:
+        return request.client is not None and request.client.host in ("127.0.0.1", "::1")
+    given = request.headers.get("authorization", "").encode()
+    return hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode())
+
+
+def _add_health(app: FastAPI, database: Database, settings: Settings) -> None:
     @app.get("/healthz", tags=["Health"])
     async def healthz() -> dict[str, str]:
         """The process is up."""
@@ -109,20 +123,22 @@ def _add_health(app: FastAPI, database: Database) -> None:
             raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
         return json_reply({"status": "ready"})
 
-    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
-    async def prometheus() -> Response:
-        """What Prometheus scrapes."""
+    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse, responses=public(404))
+    async def prometheus(request: Request) -> Response:
+        """What Prometheus scrapes: with the token that is set, or from this machine."""
+        if not _may_scrape(request, settings.metrics_token):
+            raise NotFound("There is nothing at this address.")
         return Response(await metrics(database), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ChannelError)
     async def told(_: Request, error: ChannelError) -> Response:
-        return error_reply(error)
+        return _refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return error_reply(InvalidInput.of(_problems(error.errors())))
+        return _refusal(InvalidInput.of(_problems(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -134,6 +150,11 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def unexpected(_: Request, error: Exception) -> Response:
         log.error("request_failed", exc_info=error)
         return json_reply(FAULT, 500)
+
+
+def _refusal(error: ChannelError) -> Response:
+    REFUSALS.labels(error.code).inc()
+    return error_reply(error)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -1,5 +1,6 @@
 """The database: connections, transactions, and what its errors mean to a caller."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
@@ -30,10 +31,12 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import MetaData
 from uuid_utils.compat import uuid7
 
 from channel_manager.errors import Unavailable
+from channel_manager.measures import DATABASE_AWAY, POOL_IN_USE, POOL_SIZE
 
 log = structlog.get_logger(__name__)
 
@@ -193,6 +196,16 @@ def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAl
         raise InvalidatePoolError
 
 
+async def watch_pool(database: Database) -> None:
+    """Note each second how much of a pool is in use, for as long as the process lives."""
+    pool = database.engine.pool
+    assert isinstance(pool, QueuePool)  # noqa: S101 - what an engine makes of a pool's size
+    POOL_SIZE.set(pool.size())
+    while True:
+        POOL_IN_USE.set(pool.checkedout())
+        await asyncio.sleep(1.0)
+
+
 @asynccontextmanager
 async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
     # Begun by the driver, so that its statements and SQLAlchemy's are in the same one.
@@ -229,9 +242,11 @@ def translated_errors() -> Iterator[None]:
         yield
     except (DBAPIError, asyncpg.PostgresError) as error:
         if is_passing(error):
+            DATABASE_AWAY.inc()
             raise Unavailable("The database is away; send the request again shortly.") from error
         raise
     except (PoolTimeoutError, OSError, asyncpg.InterfaceError) as error:
+        DATABASE_AWAY.inc()
         raise Unavailable("The database is away; send the request again shortly.") from error
 
 

@@ -1,12 +1,25 @@
-"""What Prometheus is told, read from the database, so that any API process tells of all workers."""
+"""What Prometheus is told: what stands in the database, and what processes have counted.
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+What stands in the database any API process tells for all. A scrape reads indexes of what is under
+way, and never all orders.
+"""
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
 
 from channel_manager.db import Database
 
 RECENT_MINUTES = 5
 
+_IN_FLIGHT = text("""
+    SELECT status, count(*) AS number,
+        extract(epoch FROM now() - min(received_at)) AS oldest_seconds
+    FROM orders WHERE status IN ('Submitted', 'Scheduled', 'Processing') GROUP BY 1
+""")
+_JOBS = text("SELECT status::text AS status, count(*) AS number FROM pgqueuer GROUP BY 1")
 _SUBSCRIPTIONS = text("""
     SELECT state, failing_since IS NOT NULL AS failing, count(*) AS number
     FROM webhook_subscriptions GROUP BY 1, 2
@@ -28,8 +41,46 @@ _ATTEMPTS = text("""
 async def metrics(database: Database) -> bytes:
     """Everything, in Prometheus' text format."""
     registry = CollectorRegistry()
+    await _orders(database, registry)
     await _webhooks(database, registry)
-    return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(_counted())
+
+
+def _counted() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return together
+
+
+async def _orders(database: Database, registry: CollectorRegistry) -> None:
+    in_flight = Gauge(
+        "channel_manager_orders_in_flight",
+        "Orders that were accepted and have not settled, by status.",
+        ["status"],
+        registry=registry,
+    )
+    oldest = Gauge(
+        "channel_manager_order_oldest_seconds",
+        "Age of the oldest order that has not settled; 0 where there is none.",
+        registry=registry,
+    )
+    jobs = Gauge(
+        "channel_manager_jobs", "Jobs in the queue, by status.", ["status"], registry=registry
+    )
+    for status in ("Submitted", "Scheduled", "Processing"):
+        in_flight.labels(status).set(0)
+    for status in ("queued", "picked"):
+        jobs.labels(status).set(0)
+    async with database.read() as conn:
+        ages = [0.0]
+        for row in await conn.execute(_IN_FLIGHT):
+            in_flight.labels(row.status).set(row.number)
+            ages.append(float(row.oldest_seconds))
+        oldest.set(max(ages))
+        for row in await conn.execute(_JOBS):
+            jobs.labels(row.status).set(row.number)
 
 
 async def _webhooks(database: Database, registry: CollectorRegistry) -> None:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_URL = "http://localhost:8000"
@@ -89,6 +89,18 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="Whose X-Forwarded-For and -Proto are believed: comma-separated addresses and"
         " networks, or * where only a proxy can reach this port.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus sends as a bearer token; without one, /metrics answers this"
+        " machine alone.",
+    )
+    worker_metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Where a worker that runs by itself tells its metrics, on every address; under"
+        " `serve`, the API tells them.",
     )
     retention_days: int | None = Field(
         default=None,

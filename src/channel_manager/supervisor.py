@@ -18,6 +18,7 @@ from types import FrameType
 
 import structlog
 import typer
+from prometheus_client.multiprocess import mark_process_dead
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,7 @@ class _Supervisor:
     def _tend(self, running: _Running) -> None:
         now = time.monotonic()
         if running.process is not None and (code := running.process.poll()) is not None:
+            forget_metrics_of(running.process.pid)
             running.process = None
             lived = now - running.started
             running.failures = 0 if lived > GROWN_UP_SECONDS else running.failures + 1
@@ -170,6 +172,12 @@ class _Supervisor:
             process.kill()
         for process in alive:
             process.wait()
+
+
+def forget_metrics_of(pid: int) -> None:
+    """Leave what a dead process counted, and drop what it had open."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def _backoff(failures: int) -> float:

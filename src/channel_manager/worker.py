@@ -10,9 +10,10 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.models import Job as QueuedJob
+from prometheus_client import start_http_server
 
 from channel_manager.access.idempotency import forget_old_replies
-from channel_manager.db import Database, plain_url
+from channel_manager.db import Database, plain_url, watch_pool
 from channel_manager.jobs import JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.guests import pseudonymise_old_orders
@@ -37,9 +38,12 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """
     database = Database(url, pool_size=settings.worker_concurrency + 8)
     outbound = Outbound()
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port)
     sweeper = asyncio.create_task(_sweep(database, settings))
     capacity = asyncio.create_task(keep_capacity(database))
     dispatcher = asyncio.create_task(run_dispatcher(settings, database, outbound, stop))
+    watching = asyncio.create_task(watch_pool(database))
     forgetter = asyncio.create_task(_forget_guests(database, settings))
     try:
         while not stop.is_set():
@@ -54,6 +58,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
         sweeper.cancel()
         capacity.cancel()
         forgetter.cancel()
+        watching.cancel()
         dispatcher.cancel()
         await asyncio.gather(sweeper, capacity, forgetter, dispatcher, return_exceptions=True)
         await outbound.aclose()

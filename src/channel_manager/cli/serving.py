@@ -1,6 +1,7 @@
 import os
 import socket
 import sys
+import tempfile
 from functools import partial
 from typing import Annotated
 
@@ -47,7 +48,11 @@ def serve(
                 *(_child(f"api-{i}", "api", listener) for i in range(apis)),
                 *(_child(f"worker-{i}", "worker", None) for i in range(workers)),
             ]
-            sys.exit(supervise(children))
+            with tempfile.TemporaryDirectory(prefix="channel-manager-metrics-") as counts:
+                # So that whichever process is scraped tells of all.
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+                code = supervise(children)
+            sys.exit(code)
 
 
 def api(

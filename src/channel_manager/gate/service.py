@@ -29,6 +29,7 @@ from channel_manager.gate.queries import (
 from channel_manager.gate.schemas import AdmitIn, ScanIn, TryAndAdmitIn, TryIn
 from channel_manager.gate.tokens import Token, read_token, write_token
 from channel_manager.gate.verdicts import Code, Saying, Verdict, judge, text
+from channel_manager.measures import GATE_ANSWERS
 from channel_manager.statements import Statement
 
 _UNKNOWN = text("There is no such ticket.")
@@ -235,6 +236,7 @@ def _answer(
     told = next((v for v in verdicts if v.lets_in), verdicts[0] if verdicts else None)
     if told is None:
         told = Verdict(Code.NOT_FOUND, _UNKNOWN)
+    GATE_ANSWERS.labels(told.code).inc()
     return {
         "referenceNumber": reference,
         "code": told.code,

@@ -23,6 +23,7 @@ from channel_manager.access.route import (
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, Database
 from channel_manager.errors import InvalidInput, Problem
+from channel_manager.measures import ORDERS_ACCEPTED
 from channel_manager.orders import intake, listing, service
 from channel_manager.orders.queries import view_order, view_order_in_scope
 from channel_manager.orders.representation import OrderView, full, summary
@@ -239,6 +240,7 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
                     order_id=submission.order_id,
                     submission=submission.number,
                 )
+    ORDERS_ACCEPTED.inc()
     if plan.sync:
         body = await _settled_reply(database, submission, plan, public_url)
     return bytes_reply(body, plan.status, plan.headers)

@@ -20,6 +20,7 @@ from channel_manager.db import AnyRow, Database, Table
 from channel_manager.errors import Refused, Unavailable
 from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
 from channel_manager.issuance.service import Minting, mint
+from channel_manager.measures import ISSUANCE_SECONDS, ORDERS_SETTLED
 from channel_manager.orders.models import IN_FLIGHT_SQL, Order
 from channel_manager.orders.places import wants
 from channel_manager.orders.states import Status
@@ -51,6 +52,8 @@ class _Left:
 
     refused: dict[Submission, str] = field(default_factory=dict)
     alone: list[Submission] = field(default_factory=list)
+    # What it has settled instead.
+    settled: list[_Settled] = field(default_factory=list)
 
 
 async def settle(database: Database, *submissions: Submission) -> None:
@@ -71,6 +74,8 @@ async def settle(database: Database, *submissions: Submission) -> None:
             left.alone += submissions
         else:
             left.refused[submissions[0]] = _reason(submissions[0], error)
+    for one in left.settled:
+        _count(one)
     for submission, message in left.refused.items():
         await _fail(database, submission, message)
     for submission in left.alone:
@@ -122,6 +127,7 @@ async def _issue(conn: AsyncConnection, submissions: Sequence[Submission]) -> _L
     # Late, so that a slot that many want is locked for as short as can be.
     await capacity.take(conn, company.company_id, taken)
     await _finish(conn, settled)
+    left.settled = settled
     return left
 
 
@@ -150,6 +156,12 @@ def _settled(order: AnyRow) -> _Settled:
     return _Settled(order, Status.DRAFT, hold_expires_at=_hold_end(order), manifest_id=uuid4())
 
 
+def _count(settled: _Settled) -> None:
+    ORDERS_SETTLED.labels(settled.status).inc()
+    if settled.order.submission == 1:
+        ISSUANCE_SECONDS.observe((settled.order.now - settled.order.received_at).total_seconds())
+
+
 async def _fail(database: Database, submission: Submission, message: str) -> None:
     # The attempt was rolled back, so this locks and looks again: another worker may have
     # settled the order in between.
@@ -158,7 +170,9 @@ async def _fail(database: Database, submission: Submission, message: str) -> Non
             log.info("order_refused", order_id=str(submission.order_id), reason=message)
             # What a replace had handed on.
             await capacity.release(conn, order.company_id, [order.order_id], "failed")
-            await _finish(conn, [_Settled(order, Status.ERROR, message)])
+            failed = _Settled(order, Status.ERROR, message)
+            await _finish(conn, [failed])
+            _count(failed)
 
 
 # Locked in one order everywhere; what has settled, or was replaced since, is left alone.
@@ -173,7 +187,7 @@ _LOCK_IN_FLIGHT = Statement(
         Order.buy_from_order_reference,
         *COMPANY_COLUMNS[1:],
         Partner.hold_minutes,
-        func.now().label("now"),
+        func.clock_timestamp().label("now"),
     )
     .join(Company, Company.company_id == Order.company_id)
     .join(

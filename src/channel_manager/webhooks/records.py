@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import Database
 from channel_manager.errors import Unavailable
+from channel_manager.measures import DELIVERY_SECONDS
 from channel_manager.statements import Statement
 from channel_manager.webhooks.backoff import MAX_ATTEMPTS, Outcome
 from channel_manager.webhooks.claims import LaneKey
@@ -100,6 +101,9 @@ async def record(database: Database, attempted: Sequence[Attempted]) -> None:
             break
     for entry in attempted:
         _log_attempt(entry)
+        if entry.outcome is Outcome.DELIVERED:
+            taken = entry.attempted_at - entry.delivery.happened_at
+            DELIVERY_SECONDS.observe(taken.total_seconds() + entry.reply.duration_ms / 1000)
     for key, state, reason in stopped:
         # Somebody has to act: nothing more is sent there until it is resumed.
         log.error(
