@@ -116,11 +116,11 @@ def _add_health(app: FastAPI, database: Database, settings: Settings) -> None:
 
     @app.get("/readyz", tags=["Health"], responses=public(503))
     async def readyz() -> Response:
-        """The database answers and has this version's schema."""
+        """The database answers, and its schema is this version's or a newer one's."""
         async with database.read() as conn:
             await conn.execute(text("SELECT 1"))
         if not await migrations.is_current(database):
-            raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
+            raise Unavailable("The schema is of an older version; run `channel-manager migrate`.")
         return json_reply({"status": "ready"})
 
     @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse, responses=public(404))

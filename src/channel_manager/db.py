@@ -255,6 +255,9 @@ def is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     fault = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(fault, asyncpg.InvalidCachedStatementError):
+        # The schema has moved on beneath a prepared statement, which is prepared anew.
+        return True
     state = getattr(fault, "sqlstate", None) or ""
     return state in PASSING_SQLSTATES or state.startswith("08")
 

@@ -28,7 +28,8 @@ class Statement:
     """A statement that is built once, and prepared once per connection.
 
     As SQL with `:names`, or as SQLAlchemy builds it, with `bindparam` for what changes. Values go
-    as the driver takes them, so JSON is handed over by `json_text`.
+    as the driver takes them, so JSON is handed over by `json_text`. Columns are named and not
+    starred: a column that a newer version adds would end every statement that was prepared.
     """
 
     def __init__(self, statement: str | Executable) -> None:

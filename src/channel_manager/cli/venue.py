@@ -145,7 +145,7 @@ def _compare(parsed: VenueFile) -> Sequence[Difference]:
         if not await has_schema(database):
             return differences(None, parsed)
         if not await is_current(database):
-            raise Unavailable("The schema is of another version; run `channel-manager migrate`.")
+            raise Unavailable("The schema is of an older version; run `channel-manager migrate`.")
         async with database.transaction() as conn:
             return await compare_venue(conn, parsed)
 

@@ -1,4 +1,5 @@
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -8,6 +9,8 @@ from pgqueuer.queries import Queries
 from sqlalchemy import Connection, text
 
 from channel_manager.db import Database, plain_url
+
+log = structlog.get_logger(__name__)
 
 # Any number of processes may start at once; one migrates and the others wait for it.
 MIGRATION_LOCK = 4_846_239_017
@@ -29,9 +32,12 @@ async def upgrade(database: Database) -> None:
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the schema is the one that this version was written for."""
+    """Whether this version can work with the schema: it is its own, or a newer one.
+
+    A newer version only adds to the schema before the older one is gone (decision 0022).
+    """
     async with database.transaction() as conn:
-        return await conn.run_sync(_is_head)
+        return await conn.run_sync(_is_ours_or_newer)
 
 
 async def has_schema(database: Database) -> bool:
@@ -41,14 +47,24 @@ async def has_schema(database: Database) -> bool:
 
 
 def _run_alembic(connection: Connection) -> None:
+    if _is_newer(connection):
+        log.info("schema_is_newer", revision=_revision(connection))
+        return
     made = config()
     made.attributes["connection"] = connection
     command.upgrade(made, "head")
 
 
-def _is_head(connection: Connection) -> bool:
+def _is_ours_or_newer(connection: Connection) -> bool:
     head = ScriptDirectory.from_config(config()).get_current_head()
-    return _revision(connection) == head
+    return _revision(connection) == head or _is_newer(connection)
+
+
+def _is_newer(connection: Connection) -> bool:
+    # The chain is linear, so what isn't in ours comes after it.
+    ours = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    revision = _revision(connection)
+    return revision is not None and revision not in ours
 
 
 def _revision(connection: Connection) -> str | None:

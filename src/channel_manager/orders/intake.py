@@ -21,7 +21,7 @@ from channel_manager.jobs import enqueue
 from channel_manager.orders.checks import CheckedLine, CheckedOrder, check_order
 from channel_manager.orders.models import Order
 from channel_manager.orders.places import line_path
-from channel_manager.orders.queries import lock_order_in_scope
+from channel_manager.orders.queries import ORDER, lock_order_in_scope
 from channel_manager.orders.schemas import OrderIn
 from channel_manager.orders.states import Operation, Status, change
 from channel_manager.orders.submissions import Submission, job_of, resubmit, submission_of
@@ -98,6 +98,7 @@ def _header(checked: CheckedOrder) -> dict[str, Any]:
     }
 
 
+_COLUMNS = ", ".join(column.name for column in ORDER.columns)
 _LINES = """
     INSERT INTO order_lines (company_id, order_id, submission, line_no, item_number, description,
         is_package, quantity, wallet_count, visit_date, visit_time, sell_to_email, sell_to_name,
@@ -127,9 +128,9 @@ _INSERT = Statement(
         VALUES (:company, :order, :partner, :reference, :reference_key, :own_reference, :status,
             '', :sell_to_email, :sell_to_name, :sell_to_language, :payment_reference, 1)
         ON CONFLICT DO NOTHING
-        RETURNING *
+        RETURNING {_COLUMNS}
     ), lines AS ({_LINES})
-    SELECT * FROM accepted
+    SELECT {_COLUMNS} FROM accepted
 """  # noqa: S608 - our own text
 )
 

@@ -203,7 +203,9 @@ _LOCK_IN_FLIGHT = Statement(
     .with_for_update(of=Order)
 )
 _LINES = Statement("""
-    SELECT order_lines.*
+    SELECT company_id, order_id, submission, line_no, item_number, description, is_package,
+        quantity, wallet_count, visit_date, visit_time, sell_to_language, names,
+        external_references, component_schedule
     FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
         AS wanted (order_id, submission)
     JOIN order_lines USING (order_id, submission)
