@@ -1,7 +1,10 @@
 """The service under load: throughput, latency, errors, CPU and memory, and the database's floor.
 
     python bench/run_load.py [--scenario lives] [--seconds 30] [--apis 1] [--workers 1]
-        [--side-by-side 64] [--rate N]
+        [--side-by-side 64] [--rate N] [--orders 0] [--companies 1]
+
+`--orders` and `--companies` say what the database holds before: the same run at 1,000 and at
+1,000,000 orders tells what growth costs.
 
 Everything is real: the embedded PostgreSQL with fsync, API and worker processes, a receiver. All
 of it, the generator too, shares this machine, so the generator's share of CPU is printed.
@@ -9,6 +12,7 @@ docs/explanation/load.md says how to read the tables.
 """
 
 import argparse
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +21,7 @@ import asyncpg
 import orjson
 import uvloop
 
+from filled import fill_tickets
 from load import floor, lives
 from load.lives import Deed, Partner, Tally
 from load.pace import closed, open_loop
@@ -38,6 +43,13 @@ SCENARIOS: dict[str, tuple[Deed, int, bool]] = {
     "scan": (lives.scan, 600, True),
 }
 WARM_UP_SECONDS = 3.0
+_COMPANIES = """
+    INSERT INTO companies (company_id, tenant_id, environment, name, time_zone, currency, language,
+        catalog_version, design)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'production', 'Company ' || n, 'Europe/Copenhagen',
+        'DKK', 'DAN', 1, '{}'
+    FROM generate_series(1, $1::int) AS n
+"""
 
 
 async def measure(service: Service, options: argparse.Namespace) -> dict[str, Any]:
@@ -73,6 +85,15 @@ async def measure(service: Service, options: argparse.Namespace) -> dict[str, An
         "errors": dict(partner.tally.errors),
         "processes": _processes(before, after, seconds, throughput),
     }
+
+
+async def _fill(service: Service, options: argparse.Namespace) -> None:
+    connection = await asyncpg.connect(service.database_url)
+    if options.companies > 1:
+        await connection.execute(_COMPANIES, options.companies - 1)
+    if options.orders:
+        await fill_tickets(connection, 2 * options.orders)
+    await connection.close()
 
 
 async def _analyze(service: Service) -> None:
@@ -131,12 +152,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--side-by-side", type=int, default=64)
     parser.add_argument("--rate", type=float, default=0, help="so many a second: an open loop")
+    parser.add_argument("--orders", type=int, default=0, help="in the database before")
+    parser.add_argument("--companies", type=int, default=1, help="in the database")
     parser.add_argument("--apis", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     wanted = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     processes = ["--apis", str(options.apis), "--workers", str(options.workers)]
     with scratch_service(*processes) as service:
+        asyncio.run(_fill(service, options))
         results = []
         for scenario in wanted:
             options.scenario = scenario
@@ -145,7 +169,8 @@ def main() -> None:
         beneath = floor.measure(service)
     lives_a_second = next((r["a second"] for r in results if r["scenario"] == "lives"), None)
     floor.show(beneath, lives_a_second)
-    save("load", {"scenarios": results, "floor": beneath})
+    filled = {"orders": options.orders, "companies": options.companies}
+    save("load", {"filled": filled, "scenarios": results, "floor": beneath})
 
 
 if __name__ == "__main__":
