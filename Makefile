@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast lint audit format bench lock clean
+.PHONY: help install demo serve test test-fast lint audit format bench chaos lock clean
 
 help: ## Show what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/run_load.py --scenario all
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/pages.py
+
+chaos: install ## Faults under load, 20 runs of each (40 minutes); says what it lacks
+	$(BIN)/python bench/run_chaos.py
 
 lock: install ## Renew the pinned requirements from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

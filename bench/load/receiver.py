@@ -15,6 +15,7 @@ class Receiver:
     def __init__(self) -> None:
         self.port = 0
         self.received = 0
+        self._had: set[Seen] = set()
         self._arrived: set[Seen] = set()
         self._waiting: dict[Seen, asyncio.Future[None]] = {}
         self._server: asyncio.Server | None = None
@@ -43,8 +44,13 @@ class Receiver:
         for event in orjson.loads(body)["value"]:
             self._note((event["eventName"], event["payload"]["orderId"]))
 
+    def has_had(self, name: str, order_id: str) -> bool:
+        """Whether this event of this order has ever arrived."""
+        return (name, order_id) in self._had
+
     def _note(self, seen: Seen) -> None:
         self.received += 1
+        self._had.add(seen)
         waiting = self._waiting.get(seen)
         if waiting is None:
             self._arrived.add(seen)

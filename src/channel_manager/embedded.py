@@ -18,6 +18,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 VERSION = 18
 PORT = "5432"
 ROOTS_USER = "pgserver"
+WATCH_SECONDS = 0.5
 START_SECONDS = 60
 SOCKET_NAME = f".s.PGSQL.{PORT}"
 LONGEST_SOCKET_PATH = 103
@@ -92,6 +94,33 @@ class EmbeddedPostgres:
             self._let_go()
             raise
         return f"postgresql://postgres@/postgres?host={self.sockets}&port={PORT}"
+
+    @contextmanager
+    def kept_running(self) -> Iterator[None]:
+        """Start the server again whenever it has died, for as long as the block lasts."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(WATCH_SECONDS):
+                if not self._is_there():
+                    self._start_again()
+
+        watching = threading.Thread(target=watch, name="postgres-watch", daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
+
+    def _start_again(self) -> None:
+        log.warning("embedded_postgres_died", data=str(self.data))
+        try:
+            with self._starting() as lock:
+                self._ensure_running(lock)
+        except (OSError, EmbeddedPostgresError) as error:
+            # A full disk, perhaps; the next round tries again.
+            log.error("embedded_postgres_not_started", reason=str(error))  # noqa: TRY400 - it says why
 
     def release(self) -> None:
         """Stop using the server; the last user stops it."""

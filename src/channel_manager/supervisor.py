@@ -81,19 +81,30 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(children: Sequence[Child], *, grace_seconds: float = GRACE_SECONDS) -> int:
+def run(
+    children: Sequence[Child],
+    *,
+    grace_seconds: float = GRACE_SECONDS,
+    listener: socket.socket | None = None,
+) -> int:
     """Run the children until SIGTERM, SIGINT or SIGHUP, restarting each that dies.
+
+    The socket that they accept on is closed at the stop's beginning: whoever connects while they
+    finish must be refused, and not wait for nobody.
 
     Returns 0 after a clean stop, 1 where children had to be killed.
 
     The first signal lets them finish what is under way, for `grace_seconds`; a second one, or the
     end of the grace, kills them.
     """
-    return _Supervisor(children, grace_seconds).run()
+    return _Supervisor(children, grace_seconds, listener).run()
 
 
 class _Supervisor:
-    def __init__(self, children: Sequence[Child], grace_seconds: float) -> None:
+    def __init__(
+        self, children: Sequence[Child], grace_seconds: float, listener: socket.socket | None
+    ) -> None:
+        self._listener = listener
         self._running = [_Running(child) for child in children]
         self._grace = grace_seconds
         self._signals = 0
@@ -151,6 +162,8 @@ class _Supervisor:
         log.warning(event, name=running.child.name, restart_seconds=round(wait, 2), **why)
 
     def _stop(self) -> int:
+        if self._listener is not None:
+            self._listener.close()
         for process in self._alive():
             process.terminate()
         deadline = time.monotonic() + self._grace

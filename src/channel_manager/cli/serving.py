@@ -36,7 +36,7 @@ def serve(
     Brings the schema up to date first. A process that dies is started again. SIGTERM lets requests
     and jobs that are under way finish.
     """
-    with the_database() as url:
+    with the_database(for_long=True) as url:
         run(url, upgrade)
         with listen(host, port) as listener:
             os.set_inheritable(listener.fileno(), True)
@@ -51,7 +51,7 @@ def serve(
             with tempfile.TemporaryDirectory(prefix="channel-manager-metrics-") as counts:
                 # So that whichever process is scraped tells of all.
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
-                code = supervise(children)
+                code = supervise(children, listener=listener)
             sys.exit(code)
 
 
@@ -68,7 +68,7 @@ def api(
     """
     if fd is not None:
         die_with_parent()
-    with the_database() as url:
+    with the_database(for_long=True) as url:
         chosen = settings()
         application = make_app(chosen, url)
         config = uvicorn.Config(
@@ -97,7 +97,7 @@ def worker(
     """Run one worker, which issues orders and delivers webhooks, until SIGTERM."""
     if supervised:
         die_with_parent()
-    with the_database() as url:
+    with the_database(for_long=True) as url:
         uvloop.run(_work(url))
 
 

@@ -1,0 +1,1 @@
+"""Faults under load, and what they leave (docs/explanation/faults.md)."""
