@@ -139,7 +139,7 @@ class Pair:
     def _folder(self) -> str:
         self._number += 1
         folder = self._home / f"node-{self._number}"
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         return str(folder)
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -72,9 +73,9 @@ class World:
     def start(self) -> None:
         """Start `serve`, as a machine's service manager does."""
         options = ["serve", "--port", str(self.port), "--apis", "2", "--workers", "2"]
-        self.process = subprocess.Popen(
-            [*COMMAND, *options], env=self.env, stderr=subprocess.DEVNULL
-        )
+        # What the service says of the fault, where CHAOS_LOG names a file for it.
+        with Path(os.environ.get("CHAOS_LOG", os.devnull)).open("ab") as said:
+            self.process = subprocess.Popen([*COMMAND, *options], env=self.env, stderr=said)
 
     async def ready(self) -> None:
         """Return when it answers."""
@@ -99,16 +100,17 @@ async def world_on(database: Embedded | Pair) -> AsyncIterator[World]:
     receiver = Receiver()
     await receiver.start()
     world = World(database, _free_port(), "", receiver)
-    world.command("migrate")
-    world.command("import", str(ROOT / "examples" / "castle.yaml"))
-    world.key = world.command("key", "create").splitlines()[-1]
+    # In threads, since the pair's one address is served by this very loop.
+    await asyncio.to_thread(world.command, "migrate")
+    await asyncio.to_thread(world.command, "import", str(ROOT / "examples" / "castle.yaml"))
+    world.key = (await asyncio.to_thread(world.command, "key", "create")).splitlines()[-1]
     world.start()
     try:
         await world.ready()
         await _subscribe(world)
         yield world
     finally:
-        world.stop()
+        await asyncio.to_thread(world.stop)
         receiver.close()
         await database.close()
 

@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import MetaData
@@ -43,8 +43,11 @@ log = structlog.get_logger(__name__)
 # PostgreSQL's channel on which processes hear what others have committed.
 NEWS = "channel_manager_news"
 
-# Serialization, deadlock and lock time-out; the server going away or coming up; no room.
-PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53400")
+# Serialization, deadlock and lock time-out; a standby that doesn't lead yet; the server going away
+# or coming up; no room on the disk, in memory, for connections.
+PASSING_SQLSTATES = frozenset(
+    ["40001", "40P01", "55P03", "25006", "57P01", "57P02", "57P03", "53000", "53100", "53200", "53300", "53400", "58030"]
+)
 
 
 class Table(DeclarativeBase):
@@ -135,7 +138,7 @@ class Database:
         Errors: `Unavailable` where the database is away or the fault is a passing one.
         """
         with translated_errors():
-            async with self._plain.connect() as conn:
+            async with _connected(self._plain) as conn:
                 conn.info.pop(NEWS, None)
                 async with _transaction(conn):
                     yield conn
@@ -149,7 +152,7 @@ class Database:
         Errors: `Unavailable` as above.
         """
         with translated_errors():
-            async with self._plain.connect() as conn:
+            async with _connected(self._plain) as conn:
                 yield conn
 
     def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -188,6 +191,20 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except InvalidRequestError as error:
+        # Each connection that was tried had been closed meanwhile: the server has just gone.
+        raise OSError("no connection stays open") from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's wrapping
