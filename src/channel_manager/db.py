@@ -45,9 +45,10 @@ NEWS = "channel_manager_news"
 
 # Serialization, deadlock and lock time-out; a standby that doesn't lead yet; the server going away
 # or coming up; no room on the disk, in memory, for connections.
-PASSING_SQLSTATES = frozenset(
-    ["40001", "40P01", "55P03", "25006", "57P01", "57P02", "57P03", "53000", "53100", "53200", "53300", "53400", "58030"]
-)
+PASSING_SQLSTATES = {
+    *("40001", "40P01", "55P03", "25006", "57P01", "57P02", "57P03"),
+    *("53000", "53100", "53200", "53300", "53400", "58030"),
+}
 
 
 class Table(DeclarativeBase):
