@@ -4,8 +4,8 @@
 
 Each host is a network namespace of its own with an address of its own, bridged to the one where
 PostgreSQL (Debian's) listens; all share this machine's cores. Orders are accepted while the
-workers, one on each of 1, 2, … hosts, are held still; then these are let go, all at once. Needs root,
-iproute2 and postgresql.
+workers, one on each of 1, 2, … hosts, are held still; then these are let go, all at once.
+Needs root, iproute2 and postgresql.
 """
 
 import argparse

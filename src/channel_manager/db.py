@@ -43,6 +43,9 @@ log = structlog.get_logger(__name__)
 # PostgreSQL's channel on which processes hear what others have committed.
 NEWS = "channel_manager_news"
 
+# A channel, and what is said on it.
+Call = tuple[str, str]
+
 # Serialization, deadlock and lock time-out; a standby that doesn't lead yet; the server going away
 # or coming up; no room on the disk, in memory, for connections.
 PASSING_SQLSTATES = {
@@ -131,6 +134,8 @@ class Database:
         # Where set, news of this process's own commits stays in it: a worker does itself what it
         # has caused, and a hundred others needn't look for it too.
         self.on_news: Callable[[str], None] | None = None
+        self._untold: set[Call] = set()
+        self._telling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -144,7 +149,7 @@ class Database:
                 async with _transaction(conn):
                     yield conn
                 if news := conn.info.pop(NEWS, None):
-                    await self._tell(conn, news)
+                    self._spread(news)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -174,23 +179,32 @@ class Database:
             async with self._at_one_instant.begin() as conn:
                 yield conn
 
-    async def _tell(self, conn: AsyncConnection, news: Iterable[str]) -> None:
+    def _spread(self, news: Iterable[Call]) -> None:
+        for channel, words in news:
+            if channel == NEWS and self.on_news is not None:
+                self.on_news(words)
+            else:
+                self._untold.add((channel, words))
+        if self._untold and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
         # After the commit and outside a transaction: commits of transactions with a NOTIFY in them
-        # wait for each other on one lock, through the disk's fsync.
-        if self.on_news is not None:
-            for item in news:
-                self.on_news(item)
-            return
-        try:
-            await (await driver_of(conn)).executemany(
-                "SELECT pg_notify($1, $2)", [(NEWS, item) for item in news]
-            )
-        except Exception:
-            # What was done is committed; workers find it without the news a little later.
-            log.warning("news_not_told", exc_info=True)
+        # wait for each other on one lock, through the disk's fsync. What many have caused at the
+        # same moment is told once.
+        while self._untold:
+            calls, self._untold = self._untold, set()
+            try:
+                async with self.read() as conn:
+                    await (await driver_of(conn)).executemany("SELECT pg_notify($1, $2)", calls)
+            except Exception:
+                # What was done is committed; workers find it without the news a little later.
+                log.warning("news_not_told", exc_info=True)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, once what was committed is told."""
+        if self._telling is not None:
+            await self._telling
         await self.engine.dispose()
 
 
@@ -244,13 +258,13 @@ async def driver_of(conn: AsyncConnection) -> asyncpg.Connection:
     return raw.driver_connection
 
 
-def announce(conn: AsyncConnection, news: str) -> None:
+def announce(conn: AsyncConnection, news: str, channel: str = NEWS) -> None:
     """Tell workers something once this transaction has committed (`Database.on_news`).
 
     A hint and no more: it is lost when the process dies just then, so what it speaks of must be
     found by a sweep as well.
     """
-    conn.info.setdefault(NEWS, set()).add(news)
+    conn.info.setdefault(NEWS, set()).add((channel, news))
 
 
 @contextmanager

@@ -2,19 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import orjson
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.models import TableChangedEvent
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.db import driver_of
+from channel_manager.db import announce, driver_of
 
 if TYPE_CHECKING:
     from pgqueuer.db import Driver
+
+
+# What PgQueuer's trigger would tell its workers, inside the transaction: `migrations.upgrade` says
+# why it doesn't. Always the same words, so that what many cause at once is told once.
+_CHANNEL = DBSettings().channel
+_CHANGED = TableChangedEvent(
+    channel=_CHANNEL,
+    operation="insert",
+    sent_at=datetime(2026, 1, 1, tzinfo=UTC),
+    table="pgqueuer",
+    type="table_changed_event",
+).model_dump_json(exclude={"received_at"})
 
 
 class JobName(StrEnum):
@@ -59,6 +73,8 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
         [job.key for job in jobs],
         on_conflict="skip",
     )
+    if any(not job.delay for job in jobs):
+        announce(conn, _CHANGED, _CHANNEL)
 
 
 class TransactionDriver:

@@ -80,5 +80,17 @@ async def _upgrade_queue(url: str) -> None:
             await queries.upgrade()
         else:
             await queries.install()
+        await _quieten_queue(connection)
     finally:
         await connection.close()
+
+
+async def _quieten_queue(connection: asyncpg.Connection) -> None:
+    # PgQueuer's trigger tells of each change inside the transaction that makes it, and commits with
+    # a NOTIFY in them wait for each other, through the disk's fsync: orders would be accepted one
+    # by one. `jobs.enqueue` tells of new jobs after the commit; nobody waits for other changes.
+    if await connection.fetchval(
+        "SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'tg_pgqueuer_changed'"
+        " AND tgrelid = 'pgqueuer'::regclass"
+    ):
+        await connection.execute("ALTER TABLE pgqueuer DISABLE TRIGGER tg_pgqueuer_changed")
