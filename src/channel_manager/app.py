@@ -84,6 +84,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     )
     app.state.database = database
     app.state.clock = clock
+    app.state.leaving = False
     app.state.rate_limits = limits
     app.state.strangers = Strangers(clock, limit=settings.stranger_limit)
     app.state.public_url = settings.guest_url
@@ -117,6 +118,8 @@ def _add_health(app: FastAPI, database: Database, settings: Settings) -> None:
     @app.get("/readyz", tags=["Health"], responses=public(503))
     async def readyz() -> Response:
         """The database answers, and its schema is this version's or a newer one's."""
+        if app.state.leaving:
+            raise Unavailable("This process is stopping; ask another.")
         async with database.read() as conn:
             await conn.execute(text("SELECT 1"))
         if not await migrations.is_current(database):

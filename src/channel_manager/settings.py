@@ -85,6 +85,13 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a client may take to send a request's head, and then its body.",
     )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=15,
+        description="How long an API process goes on after SIGTERM, while /readyz says 503: longer"
+        " than a proxy takes to notice.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Whose X-Forwarded-For and -Proto are believed: comma-separated addresses and"

@@ -89,8 +89,8 @@ def run(
 ) -> int:
     """Run the children until SIGTERM, SIGINT or SIGHUP, restarting each that dies.
 
-    The socket that they accept on is closed at the stop's beginning: whoever connects while they
-    finish must be refused, and not wait for nobody.
+    Our own hold on the socket that they accept on is let go as they stop, so that whoever connects
+    once they have closed it is refused, and doesn't wait for nobody.
 
     Returns 0 after a clean stop, 1 where children had to be killed.
 

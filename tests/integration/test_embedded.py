@@ -392,3 +392,15 @@ async def test_starting_and_stopping_in_turns_never_misses(home):
     for _ in range(3):
         await asyncio.gather(*(use() for _ in range(4)))
     assert server_pids(home) == []
+
+
+def test_a_server_that_dies_is_started_again_while_it_is_kept(home):
+    embedded = EmbeddedPostgres(home)
+    with embedded, embedded.kept_running():
+        (first,) = server_pids(home)
+        kill_server(home, with_children=False)
+        eventually(lambda: server_pids(home) not in ([], [first]))
+        (second,) = server_pids(home)
+        os.kill(second, signal.SIGKILL)
+        eventually(lambda: server_pids(home) not in ([], [second]))
+    eventually(lambda: server_pids(home) == [])

@@ -194,3 +194,34 @@ def test_a_taken_port_is_told_with_a_remedy():
 def test_an_address_of_another_machine_is_told_with_a_remedy():
     with pytest.raises(typer.BadParameter, match="--host"):
         listen("192.0.2.1", 8000)
+
+
+def test_whoever_connects_once_the_children_have_stopped_listening_is_refused(tmp_path):
+    # A child that has closed the socket and finishes what it has.
+    script = """
+import sys
+from channel_manager.supervisor import Child, listen, run
+server = listen("127.0.0.1", 0)
+fd = server.fileno()
+child = (f"import pathlib, signal, socket, time; s = socket.socket(fileno={fd})\\n"
+         f"signal.signal(signal.SIGTERM, lambda *_: (s.close(), "
+         f"pathlib.Path({sys.argv[1]!r}).write_text('closed'), time.sleep(3), exit(0)))\\n"
+         "print('up', flush=True)\\nwhile True: time.sleep(0.1)")
+print(server.getsockname()[1], flush=True)
+sys.exit(run([Child("one", [sys.executable, "-c", child], (fd,))], listener=server))
+"""
+    note = tmp_path / "note"
+    argv = [sys.executable, "-c", script, str(note)]
+    parent = subprocess.Popen(argv, stdout=subprocess.PIPE)
+    try:
+        port = int(parent.stdout.readline())
+        assert parent.stdout.readline() == b"up\n"
+        parent.terminate()
+        eventually(note.exists)
+        assert parent.poll() is None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5)
+        assert parent.wait(20) == 0
+    finally:
+        parent.kill()
+        parent.communicate()

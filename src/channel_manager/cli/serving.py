@@ -12,6 +12,7 @@ import uvloop
 from channel_manager.app import make_app
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
+from channel_manager.draining import DrainingServer
 from channel_manager.http_protocol import BoundedRequests
 from channel_manager.migrations import upgrade
 from channel_manager.settings import settings
@@ -87,7 +88,7 @@ def api(
             lifespan="on",
         )
         sockets = None if fd is None else [socket.socket(fileno=fd)]
-        server = uvicorn.Server(config)
+        server = DrainingServer(config, application, chosen.drain_seconds)
         uvloop.run(server.serve(sockets=sockets))
 
 
