@@ -19,7 +19,8 @@ from typing import cast
 import httpx
 import uvloop
 
-from channel_manager.outbound import AddressPolicy, Outbound
+from channel_manager.outbound import Outbound
+from channel_manager.outbound_addresses import AddressPolicy
 from channel_manager.webhooks.signing import new_secret, sign
 
 BODY = b'{"value": [{"payload": {"status": "Issued"}}]}'.ljust(450)

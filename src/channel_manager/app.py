@@ -37,7 +37,7 @@ from channel_manager.measures import REFUSALS
 from channel_manager.metrics import metrics
 from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
-from channel_manager.outbound import address_policy
+from channel_manager.outbound_addresses import address_policy
 from channel_manager.request_id import FAULT
 from channel_manager.request_metrics import RequestMetrics
 from channel_manager.responses import error_reply, json_reply, public

@@ -285,7 +285,7 @@ def _last_place(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _write(value: Any) -> Any:  # noqa: ANN401 - orjson's hook
     if isinstance(value, Decimal):
-        return orjson.Fragment(_plain(value))
+        return orjson.Fragment(plain_decimal(value))
     if isinstance(value, datetime):
         return _instant(value)
     if isinstance(value, date):
@@ -303,7 +303,8 @@ def _instant(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _plain(value: Decimal) -> str:
+def plain_decimal(value: Decimal) -> str:
+    """100.5000 as 100.5, without an exponent. Errors: `TypeError` for what is no number."""
     if not value.is_finite():
         raise TypeError(f"Decimal {value} can't be written as JSON")
     if not value:

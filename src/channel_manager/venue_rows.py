@@ -15,6 +15,7 @@ from channel_manager.capacity.venue import AdmissionSection, ScheduleSection
 from channel_manager.catalog.models import CouponType, Item, PriceRule, Store, TicketType
 from channel_manager.db import Table
 from channel_manager.partners.models import Partner
+from channel_manager.strict_json import plain_decimal
 from channel_manager.venue_design import DesignSection
 from channel_manager.venue_sections import (
     CompanySection,
@@ -153,7 +154,7 @@ def _component_rows(item: ItemSection) -> list[Values]:
             {
                 "item": component.item,
                 "quantity": component.quantity,
-                "price": change and {str(change.action): _plain(change.value)},
+                "price": change and {str(change.action): plain_decimal(change.value)},
             }
         )
     return rows
@@ -185,7 +186,7 @@ def _rule_row(section: PriceRuleSection) -> Values:
         mode="json", by_alias=True, exclude={"code", "item", "change"}, exclude_none=True
     )
     change = section.change.change()
-    rule["change"] = {str(change.action): _plain(change.value)}
+    rule["change"] = {str(change.action): plain_decimal(change.value)}
     return {"code": section.code, "item_number": section.item, "rule": rule}
 
 
@@ -222,9 +223,4 @@ def _same(section: type[Section], row: Row) -> Values:
 
 def _decimal(value: Decimal) -> Decimal:
     # 100.0000 in the database is 100 in the file.
-    return Decimal(_plain(value))
-
-
-def _plain(value: Decimal) -> str:
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return Decimal(plain_decimal(value))

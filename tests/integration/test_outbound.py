@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import trustme
 
-from channel_manager.outbound import AddressPolicy, Outbound, Reply
+from channel_manager.outbound import Outbound, Reply
+from channel_manager.outbound_addresses import AddressPolicy
 from channel_manager.webhooks.signing import new_secret, sign
 
 DEVELOPMENT = AddressPolicy(development=True)

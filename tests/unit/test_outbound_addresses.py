@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_manager.errors import InvalidInput
-from channel_manager.outbound import AddressPolicy, NotReachable, check_url, parse_url
+from channel_manager.outbound_addresses import AddressPolicy, NotReachable, check_url, parse_url
 
 STRICT = AddressPolicy()
 DEVELOPMENT = AddressPolicy(development=True)
@@ -266,7 +266,7 @@ async def test_a_name_with_no_addresses_is_refused() -> None:
 
 
 async def test_a_lookup_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("channel_manager.outbound._RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr("channel_manager.outbound_addresses._RESOLVE_SECONDS", 0.05)
 
     async def resolve(_: str) -> Sequence[str]:
         await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from channel_manager.access.route import (
     database_of,
     needs,
 )
-from channel_manager.outbound import AddressPolicy, check_url
+from channel_manager.outbound_addresses import AddressPolicy, check_url
 from channel_manager.responses import documented, json_reply
 from channel_manager.webhooks import deliveries, service
 from channel_manager.webhooks.schemas import (

@@ -15,7 +15,8 @@ import structlog
 
 from channel_manager.clock import Clock, system_clock
 from channel_manager.db import NEWS, AnyRow, Database, plain_url
-from channel_manager.outbound import Outbound, address_policy
+from channel_manager.outbound import Outbound
+from channel_manager.outbound_addresses import address_policy
 from channel_manager.settings import Settings
 from channel_manager.webhooks.backoff import Outcome
 from channel_manager.webhooks.claims import LaneKey, claim, due_lanes, renew

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from channel_manager.clock import Clock
 from channel_manager.db import AnyRow, new_id
-from channel_manager.outbound import AddressPolicy, Outbound, Reply
+from channel_manager.outbound import Outbound, Reply
+from channel_manager.outbound_addresses import AddressPolicy
 from channel_manager.strict_json import dumps
 from channel_manager.webhooks.backoff import Outcome, classify, next_delay
 from channel_manager.webhooks.signing import sign
