@@ -277,7 +277,13 @@ def translated_errors() -> Iterator[None]:
             DATABASE_AWAY.inc()
             raise Unavailable("The database is away; send the request again shortly.") from error
         raise
-    except (PoolTimeoutError, OSError, asyncpg.InterfaceError) as error:
+    except (
+        PoolTimeoutError,
+        OSError,
+        asyncpg.InterfaceError,
+        # What the driver says of a connection on which the server has just said that it crashed.
+        asyncpg.InternalClientError,
+    ) as error:
         DATABASE_AWAY.inc()
         raise Unavailable("The database is away; send the request again shortly.") from error
 

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(default=10, ge=1, description="Database connections per process.")
     worker_concurrency: int = Field(
-        default=8, ge=1, description="Orders that one worker process issues at the same time."
+        default=8,
+        ge=1,
+        description="Groups of orders, up to 25 of one company each, that a worker issues at once.",
     )
     worker_batch: int = Field(default=40, ge=1, description="Jobs that a worker claims at once.")
     heartbeat_seconds: float = Field(

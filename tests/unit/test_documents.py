@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from channel_manager.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r"`(test_\w+\.py)(?:::(\w+))?`")
 
@@ -17,3 +19,13 @@ def test_each_test_that_the_documents_name_exists():
     ]
     assert missing == []
     assert NAMED.search((ROOT / "docs/explanation/threat-model.md").read_text("utf-8"))
+
+
+def test_each_setting_is_in_the_reference():
+    reference = (ROOT / "docs/reference/commands.md").read_text("utf-8")
+    missing = [
+        name
+        for name in Settings.model_fields
+        if f"`CHANNEL_MANAGER_{name.upper()}`" not in reference
+    ]
+    assert missing == []

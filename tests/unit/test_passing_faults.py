@@ -31,6 +31,15 @@ def test_passing_faults_are_told_as_such_by_driver_and_by_sqlalchemy(fault):
         raise raised
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [OSError("gone"), asyncpg.InterfaceError("closed"), asyncpg.InternalClientError("state")],
+)
+def test_a_connection_that_is_gone_is_a_passing_fault(fault):
+    with pytest.raises(Unavailable), translated_errors():
+        raise fault
+
+
 @pytest.mark.parametrize("fault", [asyncpg.UniqueViolationError, asyncpg.UndefinedColumnError])
 def test_a_fault_of_ours_stays_one(fault):
     raised = fault("so it says")
