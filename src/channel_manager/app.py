@@ -42,6 +42,7 @@ from channel_manager.request_id import FAULT
 from channel_manager.request_metrics import RequestMetrics
 from channel_manager.responses import error_reply, json_reply, public
 from channel_manager.settings import Settings
+from channel_manager.tracing import start_tracing
 from channel_manager.webhooks.api import router as webhooks_router
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        start_tracing("api")
         async with database.transaction() as conn:
             app.state.page_secret = await installation_secret(conn, "page-keys")
             app.state.gate_secret = await installation_secret(conn, "gate-tokens")

@@ -14,6 +14,7 @@ from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import announce, driver_of
+from channel_manager.tracing import traceparent
 
 if TYPE_CHECKING:
     from pgqueuer.db import Driver
@@ -29,6 +30,10 @@ _CHANGED = TableChangedEvent(
     table="pgqueuer",
     type="table_changed_event",
 ).model_dump_json(exclude={"received_at"})
+
+
+# Under this name a job carries the trace of what caused it.
+TRACE = "traceparent"
 
 
 class JobName(StrEnum):
@@ -64,6 +69,8 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
     """Write jobs in the caller's own transaction, so that they exist only if it commits."""
     if not jobs:
         return
+    trace = traceparent()
+    headers = {TRACE: trace} if trace else None
     queries = Queries(cast("Driver", TransactionDriver(conn)))
     await queries.enqueue(
         [str(job.name) for job in jobs],
@@ -71,6 +78,7 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
         [0] * len(jobs),
         [job.delay for job in jobs],
         [job.key for job in jobs],
+        [headers] * len(jobs),
         on_conflict="skip",
     )
     if any(not job.delay for job in jobs):

@@ -1,10 +1,11 @@
-"""How long requests take, by operation and status."""
+"""How long requests take, by operation and status; and their spans, where they are traced."""
 
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from channel_manager.measures import REQUEST_SECONDS
+from channel_manager.tracing import span
 
 
 class RequestMetrics:
@@ -26,10 +27,15 @@ class RequestMetrics:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self.app(scope, receive, noting)
-        finally:
-            route = scope.get("route")
-            operation = getattr(route, "operation_id", None) or getattr(route, "name", "none")
-            taken = time.perf_counter() - started
-            REQUEST_SECONDS.labels(operation, str(status)).observe(taken)
+        parent = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+        with span("request", parent) as traced:
+            try:
+                await self.app(scope, receive, noting)
+            finally:
+                route = scope.get("route")
+                operation = getattr(route, "operation_id", None) or getattr(route, "name", "none")
+                taken = time.perf_counter() - started
+                REQUEST_SECONDS.labels(operation, str(status)).observe(taken)
+                if traced is not None:
+                    traced.update_name(operation)
+                    traced.set_attribute("http.response.status_code", status)

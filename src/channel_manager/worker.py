@@ -14,12 +14,13 @@ from prometheus_client import start_http_server
 
 from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.db import Database, plain_url, watch_pool
-from channel_manager.jobs import JobName
+from channel_manager.jobs import TRACE, JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.guests import pseudonymise_old_orders
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
+from channel_manager.tracing import span, start_tracing, traceparent
 from channel_manager.webhooks.dispatcher import run_dispatcher
 from channel_manager.webhooks.retention import forget_old
 
@@ -38,6 +39,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """
     database = Database(url, pool_size=settings.worker_concurrency + 8)
     outbound = Outbound()
+    start_tracing("worker")
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port)
     sweeper = asyncio.create_task(_sweep(database, settings))
@@ -116,7 +118,8 @@ def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:
 
     @queue.entrypoint(JobName.ISSUE_ORDER)
     async def issue_order(job: QueuedJob) -> None:
-        await issuer.issue(read_submission(job))
+        with span("issue order", str((job.headers or {}).get(TRACE, ""))):
+            await issuer.issue(read_submission(job), traceparent())
 
 
 async def _sweep(database: Database, settings: Settings) -> None:

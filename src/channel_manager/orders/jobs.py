@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +63,7 @@ def read_submission(job: QueuedJob) -> Submission:
     return Submission(UUID(ids["company"]), UUID(ids["order"]), int(ids["submission"]))
 
 
-_Claimed = tuple[Submission, "asyncio.Future[None]"]
+_Claimed = tuple[Submission, "asyncio.Future[None]", str]
 
 
 class OrderIssuer:
@@ -81,10 +81,13 @@ class OrderIssuer:
         self._running: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def issue(self, submission: Submission) -> None:
-        """Issue one order, when its turn comes; returns when it has settled."""
+    async def issue(self, submission: Submission, trace: str = "") -> None:
+        """Issue one order, when its turn comes; returns when it has settled.
+
+        `trace` is what its event is a part of.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(submission.company_id, deque()).append((submission, done))
+        self._waiting.setdefault(submission.company_id, deque()).append((submission, done, trace))
         self._unmarked.append(submission)
         # Lets the rest of a claimed batch arrive first, so that they go together.
         await asyncio.sleep(0)
@@ -109,7 +112,7 @@ class OrderIssuer:
         group = [waiting.popleft() for _ in range(min(len(waiting), MOST_TOGETHER))]
         if not waiting:
             del self._waiting[company_id]
-        starting = {submission for submission, _ in group}
+        starting = {submission for submission, _, _ in group}
         self._unmarked = [one for one in self._unmarked if one not in starting]
         return group
 
@@ -119,14 +122,14 @@ class OrderIssuer:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, company_id: UUID, group: Sequence[_Claimed]) -> None:
-        submissions = [submission for submission, _ in group]
+        traces = {submission: trace for submission, _, trace in group}
         error: BaseException | None = None
         try:
-            await self._mark(submissions, "Processing", ["Submitted", "Scheduled"])
-            await settle_patiently(self._database, *submissions)
+            await self._mark(list(traces), "Processing", ["Submitted", "Scheduled"])
+            await settle_patiently(self._database, *traces, traces=traces)
         except BaseException as fault:  # noqa: BLE001 - handed on to whoever waits for it
             error = fault
-        for _, done in group:
+        for _, done, _ in group:
             if done.done():
                 continue
             if error is None:
@@ -156,12 +159,14 @@ class OrderIssuer:
             log.warning("orders_not_marked", status=status, count=len(submissions))
 
 
-async def settle_patiently(database: Database, *submissions: Submission) -> None:
+async def settle_patiently(
+    database: Database, *submissions: Submission, traces: Mapping[Submission, str] | None = None
+) -> None:
     """Settle, and wait out passing faults for as long as they last."""
     wait = FIRST_RETRY_SECONDS
     while True:
         try:
-            await settle(database, *submissions)
+            await settle(database, *submissions, traces=traces)
         except Unavailable:
             log.warning("issuance_waits", orders=len(submissions), seconds=wait)
             await asyncio.sleep(wait)

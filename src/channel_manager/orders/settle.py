@@ -1,6 +1,6 @@
 """Taking an accepted order to its end: Issued, Draft or Error (design: One order)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
@@ -44,6 +44,7 @@ class _Settled:
     hold_expires_at: datetime | None = None
     # The guest's page; None where there is nothing to show.
     manifest_id: UUID | None = None
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -56,7 +57,9 @@ class _Left:
     settled: list[_Settled] = field(default_factory=list)
 
 
-async def settle(database: Database, *submissions: Submission) -> None:
+async def settle(
+    database: Database, *submissions: Submission, traces: Mapping[Submission, str] | None = None
+) -> None:
     """Issue submissions of one company, or set them to Error; nothing where they have settled.
 
     All in one transaction, which is what makes many orders at once cheap; where that fails, each
@@ -65,7 +68,7 @@ async def settle(database: Database, *submissions: Submission) -> None:
     """
     try:
         async with database.transaction() as conn:
-            left = await _issue(conn, submissions)
+            left = await _issue(conn, submissions, traces or {})
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - told in the order's message, and logged there
@@ -77,9 +80,9 @@ async def settle(database: Database, *submissions: Submission) -> None:
     for one in left.settled:
         _count(one)
     for submission, message in left.refused.items():
-        await _fail(database, submission, message)
+        await _fail(database, submission, message, (traces or {}).get(submission, ""))
     for submission in left.alone:
-        await settle(database, submission)
+        await settle(database, submission, traces=traces)
 
 
 def _reason(submission: Submission, error: Exception) -> str:
@@ -95,7 +98,9 @@ def _reason(submission: Submission, error: Exception) -> str:
     )
 
 
-async def _issue(conn: AsyncConnection, submissions: Sequence[Submission]) -> _Left:
+async def _issue(
+    conn: AsyncConnection, submissions: Sequence[Submission], traces: Mapping[Submission, str]
+) -> _Left:
     left = _Left()
     orders = await _lock_in_flight(conn, submissions)
     if not orders:
@@ -122,7 +127,7 @@ async def _issue(conn: AsyncConnection, submissions: Sequence[Submission]) -> _L
         taken[submission.holder] = planned
         order = orders[submission]
         mintings.append(_minting(order, company, items, of_it, planned))
-        settled.append(_settled(order))
+        settled.append(_settled(order, traces.get(submission, "")))
     await mint(conn, mintings)
     # Late, so that a slot that many want is locked for as short as can be.
     await capacity.take(conn, company.company_id, taken)
@@ -150,10 +155,10 @@ def _minting(
     )
 
 
-def _settled(order: AnyRow) -> _Settled:
-    if order.payment_reference:
-        return _Settled(order, Status.ISSUED, manifest_id=uuid4())
-    return _Settled(order, Status.DRAFT, hold_expires_at=_hold_end(order), manifest_id=uuid4())
+def _settled(order: AnyRow, trace: str) -> _Settled:
+    status = Status.ISSUED if order.payment_reference else Status.DRAFT
+    hold = None if order.payment_reference else _hold_end(order)
+    return _Settled(order, status, hold_expires_at=hold, manifest_id=uuid4(), traceparent=trace)
 
 
 def _count(settled: _Settled) -> None:
@@ -162,7 +167,7 @@ def _count(settled: _Settled) -> None:
         ISSUANCE_SECONDS.observe((settled.order.now - settled.order.received_at).total_seconds())
 
 
-async def _fail(database: Database, submission: Submission, message: str) -> None:
+async def _fail(database: Database, submission: Submission, message: str, trace: str) -> None:
     # The attempt was rolled back, so this locks and looks again: another worker may have
     # settled the order in between.
     async with database.transaction() as conn:
@@ -170,7 +175,7 @@ async def _fail(database: Database, submission: Submission, message: str) -> Non
             log.info("order_refused", order_id=str(submission.order_id), reason=message)
             # What a replace had handed on.
             await capacity.release(conn, order.company_id, [order.order_id], "failed")
-            failed = _Settled(order, Status.ERROR, message)
+            failed = _Settled(order, Status.ERROR, message, traceparent=trace)
             await _finish(conn, [failed])
             _count(failed)
 
@@ -312,4 +317,5 @@ def _processed(settled: _Settled) -> OrderEvent:
         submission=order.submission,
         buy_from_order_reference=order.buy_from_order_reference,
         status=settled.status,
+        traceparent=settled.traceparent,
     )

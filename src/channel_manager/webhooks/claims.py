@@ -58,7 +58,7 @@ _CLAIM = Statement("""
     CROSS JOIN quick
     WHERE d.company_id = w.company_id AND d.delivery_id = w.delivery_id
     RETURNING w.*, d.attempts, d.created_at, e.event_name, e.payload, e.happened_at,
-        e.order_id, e.submission, e.sequence
+        e.order_id, e.submission, e.sequence, e.traceparent
 """)
 
 _RENEW = Statement("""

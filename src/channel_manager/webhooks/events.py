@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import announce, new_id
 from channel_manager.statements import Statement, json_text
+from channel_manager.tracing import traceparent
 
 
 class EventName(StrEnum):
@@ -35,6 +36,8 @@ class OrderEvent:
     submission: int
     buy_from_order_reference: str
     status: str
+    # Where it is not what is under way that caused it: the trace of what did.
+    traceparent: str = ""
 
 
 # One statement, since it is on the path of every order. A sequence can't be drawn twice: whoever
@@ -43,16 +46,16 @@ _PUBLISH = Statement("""
     WITH happened AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:events AS uuid[]), CAST(:partners AS uuid[]),
             CAST(:orders AS uuid[]), CAST(:submissions AS int[]), CAST(:names AS text[]),
-            CAST(:payloads AS jsonb[]))
-        AS one (event_id, partner_id, order_id, submission, event_name, payload)),
+            CAST(:payloads AS jsonb[]), CAST(:traces AS text[]))
+        AS one (event_id, partner_id, order_id, submission, event_name, payload, traceparent)),
     event AS (
         INSERT INTO webhook_events (company_id, event_id, partner_id, order_id, submission,
-            sequence, event_name, payload)
+            sequence, event_name, payload, traceparent)
         SELECT :company_id, event_id, partner_id, order_id, submission,
             (SELECT coalesce(max(sequence), 0) + 1 FROM webhook_events earlier
                 WHERE earlier.company_id = :company_id
                     AND earlier.order_id = happened.order_id),
-            event_name, payload
+            event_name, payload, traceparent
         FROM happened)
     INSERT INTO webhook_deliveries (company_id, delivery_id, event_id, subscription_id, state,
         attempts, last_error)
@@ -92,6 +95,7 @@ async def publish(conn: AsyncConnection, *events: OrderEvent) -> None:
         submissions=[event.submission for event in events],
         names=[str(event.name) for event in events],
         payloads=[_payload(event) for event in events],
+        traces=[event.traceparent or traceparent() for event in events],
     )
     for subscription_id in {row.subscription_id for row in written}:
         announce_delivery(conn, company_id, subscription_id)

@@ -54,6 +54,8 @@ class Event(Table):
     submission: Mapped[int | None]
     # 1, 2, 3 … for the events of one order, in the order in which they happened.
     sequence: Mapped[int | None]
+    # Of what caused it (W3C); "" where nothing is traced.
+    traceparent: Mapped[str] = mapped_column(default="", server_default="")
     event_name: Mapped[str]
     payload: Mapped[dict[str, Any]]
     happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -10,6 +10,7 @@ from channel_manager.db import AnyRow, new_id
 from channel_manager.outbound import Outbound, Reply
 from channel_manager.outbound_addresses import AddressPolicy
 from channel_manager.strict_json import dumps
+from channel_manager.tracing import span, traceparent
 from channel_manager.webhooks.backoff import Outcome, classify, next_delay
 from channel_manager.webhooks.signing import sign
 
@@ -45,9 +46,11 @@ async def attempt(
     """Send a claimed delivery once."""
     body = event_body(delivery)
     at = clock()
-    reply = await outbound.post(
-        delivery.notification_url, body, event_headers(delivery, at, body), policy=policy
-    )
+    with span("deliver webhook", delivery.traceparent, event=delivery.event_name):
+        headers = event_headers(delivery, at, body)
+        if trace := traceparent():
+            headers["traceparent"] = trace
+        reply = await outbound.post(delivery.notification_url, body, headers, policy=policy)
     outcome = classify(reply.status, reply.error)
     delay = None
     if outcome is Outcome.RETRY:
