@@ -26,6 +26,7 @@ from channel_manager.availability.api import router as availability_router
 from channel_manager.body_limit import BodyLimit
 from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
+from channel_manager.console.pages import router as console_router
 from channel_manager.db import Database, watch_pool
 from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
 from channel_manager.gate.api import router as gate_router
@@ -48,6 +49,10 @@ from channel_manager.webhooks.api import router as webhooks_router
 log = structlog.get_logger(__name__)
 
 MAX_PROBLEMS = 100
+# From one address in 5 minutes, whichever the login.
+MOST_WRONG_PASSWORDS = 30
+# A venue file, uploaded in the console.
+UPLOADS = {"/console/catalogue": 17_000_000}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -67,6 +72,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
         async with database.transaction() as conn:
             app.state.page_secret = await installation_secret(conn, "page-keys")
             app.state.gate_secret = await installation_secret(conn, "gate-tokens")
+            app.state.console_secret = await installation_secret(conn, "console-forms")
         keeping = asyncio.create_task(limits.keep_in_step())
         watching = asyncio.create_task(watch_pool(database))
         yield
@@ -89,16 +95,23 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.leaving = False
     app.state.rate_limits = limits
     app.state.strangers = Strangers(clock, limit=settings.stranger_limit)
+    app.state.console_strangers = Strangers(clock, limit=MOST_WRONG_PASSWORDS)
+    app.state.console_hours = settings.console_hours
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
     _add_health(app, database, settings)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
-    pages = (gate_page_router, manifests_router, logo_router, api_pages_router)
+    pages = (gate_page_router, manifests_router, logo_router, api_pages_router, console_router)
     for router in (*routers, gate_router, *pages):
         app.include_router(router)
     # The last one added is the first that a request meets.
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.request_seconds)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        seconds=settings.request_seconds,
+        uploads=UPLOADS,
+    )
     app.add_middleware(CompanyAddress)
     app.add_middleware(RequestMetrics)
     return app

@@ -1,6 +1,7 @@
 """Bounds on a request's body: its size, and how long it may take to arrive."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,20 +26,30 @@ class BodyLimit:
     left of the body on it can't be told from another request.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit: int,
+        seconds: float = BODY_SECONDS,
+        uploads: Mapping[str, int] | None = None,
+    ) -> None:
         self.app = app
         self.limit = limit
         self.seconds = seconds
+        # Addresses that take files, and how large.
+        self.uploads = uploads or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body bounded, unless it says itself that it is too large."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _declared(scope) > self.limit:
-            await _refuse(too_large(self.limit), scope, receive, send)
+        limit = self.uploads.get(scope["path"], self.limit)
+        if _declared(scope) > limit:
+            await _refuse(too_large(limit), scope, receive, send)
             return
-        bounded = _Bounded(receive, send, self.limit, self.seconds)
+        bounded = _Bounded(receive, send, limit, self.seconds)
         try:
             await self.app(scope, bounded.receive, bounded.send)
         except Exception:

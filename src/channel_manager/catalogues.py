@@ -15,15 +15,23 @@ from babel.messages.pofile import read_po
 
 LOCALES = Path(__file__).parent / "locales"
 SOURCE_LANGUAGE = "en"
+# What the words are for: the guest's page and the gate, or the venue's console.
+GUESTS = "messages"
+CONSOLE = "console"
 
 _LONGEST_HEADER = 1_000
 _SAME = {"no": "nb", "nn": "nb", "iw": "he"}
 
 
 @cache
-def languages() -> frozenset[str]:
+def languages(domain: str = GUESTS) -> frozenset[str]:
     """The languages (ISO 639) that there are words in."""
-    return frozenset({SOURCE_LANGUAGE, *(folder.name for folder in LOCALES.iterdir())})
+    folders = (folder.name for folder in LOCALES.iterdir())
+    return frozenset({SOURCE_LANGUAGE, *(name for name in folders if _file(name, domain).exists())})
+
+
+def _file(language: str, domain: str) -> Path:
+    return LOCALES / language / "LC_MESSAGES" / f"{domain}.po"
 
 
 def spoken(language: str) -> str:
@@ -33,11 +41,11 @@ def spoken(language: str) -> str:
 
 
 @cache
-def translations(language: str) -> NullTranslations:
-    """The catalogue of a language that `spoken` gave; English is the source and has none."""
+def translations(language: str, domain: str = GUESTS) -> NullTranslations:
+    """The catalogue of a language that there are words in; English is the source and has none."""
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
-    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as source:
+    with _file(language, domain).open("rb") as source:
         catalogue = read_po(source, locale=language, abort_invalid=True)
     compiled = BytesIO()
     write_mo(compiled, catalogue)
@@ -56,14 +64,14 @@ def runs_right_to_left(language: str) -> bool:
     return Locale(language).text_direction == "rtl"
 
 
-def asked_for(accept_language: str) -> str:
+def asked_for(accept_language: str, domain: str = GUESTS) -> str:
     """The language that an `Accept-Language` header likes best of those there are; else English."""
     wanted = []
     for place, part in enumerate(accept_language[:_LONGEST_HEADER].split(",")):
         tag, _, quality = part.partition(";")
         language = tag.strip().partition("-")[0].lower()
         language = _SAME.get(language, language)
-        if language in languages():
+        if language in languages(domain):
             wanted.append((-_quality(quality), place, language))
     return min(wanted, default=(0, 0, SOURCE_LANGUAGE))[2]
 

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Days after the last visit until an order's guests are pseudonymised.",
     )
+    console_hours: float = Field(
+        default=12.0, gt=0, le=720, description="How long a sign-in to the console lasts at most."
+    )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
 
     @field_validator("webhook_networks", mode="before")

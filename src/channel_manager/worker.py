@@ -13,6 +13,7 @@ from pgqueuer.models import Job as QueuedJob
 from prometheus_client import start_http_server
 
 from channel_manager.access.idempotency import forget_old_replies
+from channel_manager.console.sessions import forget_old_sessions
 from channel_manager.db import Database, plain_url, watch_pool
 from channel_manager.jobs import TRACE, JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
@@ -129,6 +130,7 @@ async def _sweep(database: Database, settings: Settings) -> None:
             await find_forgotten(database, seconds=settings.heartbeat_seconds + SWEEP_SECONDS)
             await forget_old(database, days=settings.webhook_log_days)
             await forget_old_replies(database, days=settings.reply_days)
+            await forget_old_sessions(database)
         except Exception:
             # The database is away, or a bug: the next round tries again.
             log.warning("sweep_failed", exc_info=True)

@@ -9,6 +9,10 @@ from channel_manager.migrations.models import ALL_MODELS
 # Small, alike on every machine, or of no company: copied whole to each machine instead.
 REFERENCE_TABLES = {
     "companies": "a row for each company, joined by every order; its address is unique over all",
+    "console_users": "people at the venue; they may serve several companies",
+    "console_roles": "a row for each of them and company",
+    "console_sessions": "who is signed in; a row for each browser",
+    "console_sign_ins": "a day's attempts to sign in, by login",
     "installation_secrets": "the installation's own, a handful of rows",
     "rate_counts": "by key for ten minutes; lost, it only counts anew",
 }

@@ -55,7 +55,7 @@ class AuditEvent(Table):
     company_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    # "key <id>", "operator <login>" or "service".
+    # "key <id>", "operator <login>", "user <login>" or "service".
     actor: Mapped[str]
     action: Mapped[str]
     # "order <id>", "key <id>", …

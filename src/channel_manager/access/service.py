@@ -57,13 +57,14 @@ class Access:
     reject_unknown_fields: bool
     # Requests per window; None: the installation's default.
     rate_limit: int | None = None
-    # The login of somebody at the venue's own command line, who has no key.
-    operator: str = ""
+    # Somebody at the venue who has no key: "operator <login>" at the command line, or
+    # "user <login>" in the console.
+    person: str = ""
 
     @property
     def actor(self) -> str:
         """Who this is, as the audit trail says it."""
-        return f"operator {self.operator}" if self.operator else f"key {self.key_id}"
+        return self.person or f"key {self.key_id}"
 
     @property
     def caller_id(self) -> UUID:

@@ -28,7 +28,7 @@ def operator_access(company: CompanyInfo) -> Access:
         partner_id=None,
         permissions=frozenset(ALL_PERMISSIONS),
         reject_unknown_fields=False,
-        operator=login(),
+        person=f"operator {login()}",
     )
 
 

@@ -3,7 +3,17 @@ import sys
 import typer
 from rich.console import Console
 
-from channel_manager.cli import audit, capacity, guests, keys, orders, serving, venue, webhooks
+from channel_manager.cli import (
+    audit,
+    capacity,
+    guests,
+    keys,
+    orders,
+    serving,
+    venue,
+    webhooks,
+)
+from channel_manager.cli import console as console_command
 from channel_manager.cli import demo as demo_command
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
@@ -34,6 +44,7 @@ app.add_typer(capacity.app, name="capacity")
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(audit.app, name="audit")
 app.add_typer(guests.app, name="guest")
+app.add_typer(console_command.app, name="console")
 app.command()(serving.serve)
 app.command()(serving.api)
 app.command()(serving.worker)

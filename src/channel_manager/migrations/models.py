@@ -5,6 +5,7 @@ from channel_manager.access import models as _access
 from channel_manager.capacity import models as _capacity
 from channel_manager.catalog import models as _catalog
 from channel_manager.companies import models as _companies
+from channel_manager.console import models as _console
 from channel_manager.designs import models as _designs
 from channel_manager.gate import models as _gate
 from channel_manager.issuance import models as _issuance
@@ -18,6 +19,7 @@ ALL_MODELS = (
     _capacity,
     _catalog,
     _companies,
+    _console,
     _designs,
     _gate,
     _issuance,

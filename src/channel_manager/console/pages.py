@@ -1,0 +1,23 @@
+"""All of the console's routes."""
+
+from fastapi import APIRouter
+
+from channel_manager.console import people_page, sign_in, today
+from channel_manager.console.roles import Role
+from channel_manager.console.route import console_router, needs_role
+from channel_manager.errors import NotFound
+
+router = APIRouter()
+for part in (sign_in, today, people_page):
+    router.include_router(part.router)
+nothing = console_router()
+
+
+@nothing.get("/{path:path}", openapi_extra=needs_role(Role.VIEWER))
+async def no_such_page() -> None:
+    """An address that leads nowhere."""
+    raise NotFound("There is no such page.")
+
+
+# The last one, since it takes every address.
+router.include_router(nothing)
