@@ -19,6 +19,7 @@ from channel_manager.jobs import TRACE, JobName
 from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.guests import pseudonymise_old_orders
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
+from channel_manager.orders.sales import keep_sales
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
 from channel_manager.tracing import span, start_tracing, traceparent
@@ -45,6 +46,7 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
         start_http_server(settings.worker_metrics_port)
     sweeper = asyncio.create_task(_sweep(database, settings))
     capacity = asyncio.create_task(keep_capacity(database))
+    selling = asyncio.create_task(keep_sales(database))
     dispatcher = asyncio.create_task(run_dispatcher(settings, database, outbound, stop))
     watching = asyncio.create_task(watch_pool(database))
     forgetter = asyncio.create_task(_forget_guests(database, settings))
@@ -60,10 +62,13 @@ async def run_worker(settings: Settings, url: str, stop: asyncio.Event) -> None:
     finally:
         sweeper.cancel()
         capacity.cancel()
+        selling.cancel()
         forgetter.cancel()
         watching.cancel()
         dispatcher.cancel()
-        await asyncio.gather(sweeper, capacity, forgetter, dispatcher, return_exceptions=True)
+        await asyncio.gather(
+            sweeper, capacity, selling, forgetter, dispatcher, return_exceptions=True
+        )
         await outbound.aclose()
         await database.close()
     log.info("worker_stopped")

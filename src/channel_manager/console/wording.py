@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 
 from channel_manager.catalogues import CONSOLE, languages, translations
 
@@ -70,6 +70,10 @@ class ConsoleWording:
     def money(self, amount: Decimal, currency: str) -> str:
         """An amount in its currency."""
         return format_currency(amount, currency, locale=self.locale)
+
+    def compact(self, value: Decimal) -> str:
+        """A number where there is little room: 12K."""
+        return format_compact_decimal(value, locale=self.locale, fraction_digits=0)
 
     def share(self, part: float) -> str:
         """A share of one, in percent."""

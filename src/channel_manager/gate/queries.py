@@ -264,6 +264,24 @@ async def count_entries(
     return int(counted or 0)
 
 
+_ADMITTED = Statement("""
+    SELECT a.code, coalesce(sum(e.quantity), 0)::int AS guests
+    FROM admissions a
+    LEFT JOIN gate_entries e ON e.company_id = a.company_id AND e.admission_code = a.code
+        AND e.admitted_at >= :since
+    WHERE a.company_id = :company
+    GROUP BY a.code ORDER BY a.code
+""")
+
+
+async def admitted_since(
+    conn: AsyncConnection, company_id: UUID, since: datetime
+) -> dict[str, int]:
+    """How many guests entered at each admission since an instant."""
+    rows = await _ADMITTED.rows(conn, company=company_id, since=since)
+    return {row.code: row.guests for row in rows}
+
+
 _HISTORY = Statement("""
     SELECT e.recorded_at, e.admitted_at, e.key_id, e.scanner_id, e.admission_code, e.quantity,
         e.conflict, a.reference_number, a.order_id
