@@ -122,7 +122,7 @@ def _partners_sales(
         currency=group[0].currency,
         chart=bars(
             [float(amount) for amount in amounts],
-            [words.short_day(day) for day in days],
+            [words.date(day) for day in days],
             [words.compact(amount) if amount else "" for amount in amounts],
         )
         if drawn

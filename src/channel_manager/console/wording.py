@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+)
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 
 from channel_manager.catalogues import CONSOLE, languages, translations
@@ -41,6 +47,10 @@ class ConsoleWording:
     def short_day(self, day: dt.date) -> str:
         """A day where there is little room: Wed 25."""
         return format_date(day, "EEE d", self.locale)
+
+    def date(self, day: dt.date) -> str:
+        """A day where there is no room at all: 25/11."""
+        return format_skeleton("Md", day, locale=self.locale)
 
     def time(self, moment: dt.time) -> str:
         """A time of day: 10:30."""
