@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page
 
-from channel_manager.access.service import Access
+from channel_manager.companies.service import list_companies
 from channel_manager.console.roles import Role
+from channel_manager.orders.sales import count_sales
 from support import castle
 from support.axe import assert_accessible
 from support.castle import ORDERS_PATH, order
@@ -20,8 +21,6 @@ EVIL = "<img src=x onerror=alert(1)>"
 @pytest.fixture(scope="module")
 async def people(venue) -> None:
     async with venue.database.read() as conn:
-        from channel_manager.companies.service import list_companies
-
         [company] = await list_companies(conn)
     for login, role in (("anna", Role.ADMIN), ("otto", Role.OPERATOR), ("vera", Role.VIEWER)):
         await add_person(venue.database, company.company_id, login, role)
@@ -67,8 +66,6 @@ async def test_today(anna, client, venue, screenshots):
             f"{ORDERS_PATH}?sync=1", json=order(items=[castle.line(visitDate=castle.soon(n % 4))])
         )
     await client.post(ORDERS_PATH, json=order(sellToName=EVIL, paymentReference=""))
-    from channel_manager.orders.sales import count_sales
-
     await count_sales(venue.database, 2)
     await anna.reload()
     await shots(anna, screenshots, "today")

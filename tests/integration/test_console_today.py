@@ -89,7 +89,7 @@ async def test_what_failed_is_shown_with_its_reason_as_text(client, database, co
     page = await visitor.page("")
     assert EVIL not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
-    assert f"/console/orders/{created['orderId']}" in page
+    assert created["sellToOrderReference"] in page
 
 
 async def test_sales_are_what_the_api_says_was_issued(client, database, company_id, visitor):
