@@ -29,7 +29,7 @@ serve: install ## Serve API and worker on port 8000, with the embedded database
 	$(BIN)/channel-manager serve --port 8000
 
 test: install ## Run all tests (the browser's need chromium and npm: see CONTRIBUTING.md)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-fast: install ## Run the unit tests alone: no database, no network
 	$(BIN)/python -m pytest tests/unit

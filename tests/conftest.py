@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from channel_manager.app import make_app
+from channel_manager.console import passwords
 from channel_manager.db import Database
 from channel_manager.logs import configure_logs
 from channel_manager.settings import Settings
@@ -18,6 +20,12 @@ from support.postgres import fresh_database, make_template, running_server
 def _logs() -> None:
     configure_logs("WARNING", "console")
     logging.getLogger("pgqueuer").setLevel(logging.WARNING)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The true ones take a tenth of a second each; their cost is checked by a test.
+    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(1, 8, 1))
 
 
 @pytest.fixture(scope="session")

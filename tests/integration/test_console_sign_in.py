@@ -203,9 +203,11 @@ async def test_the_last_admin_stays_and_roles_count_at_once(app, anna, database,
         assert (await admin.send(f"/people/{anna}/role", role="viewer")).status_code == 403
         await admin.do(f"/people/{bo}/role", role="admin")
         await other.page("/people")
-        # Each removes the other: one of them stays.
+        # Each removes the other: one of them stays. Both have their forms before either goes.
+        forms = [await admin.token(), await other.token()]
         replies = await asyncio.gather(
-            admin.send(f"/people/{bo}/remove"), other.send(f"/people/{anna}/remove")
+            admin.send(f"/people/{bo}/remove", csrf=forms[0]),
+            other.send(f"/people/{anna}/remove", csrf=forms[1]),
         )
         done, refused = sorted(reply.status_code for reply in replies)
         assert (done, refused) in ((303, 401), (303, 403))

@@ -341,7 +341,7 @@ async def test_a_line_of_1000_wallets_is_issued(harbour_client):
 
 
 async def test_the_same_orders_total_by_any_day_is_the_sum_of_its_wallets(harbour_client, database):
-    later = {"visitDate": (date.today() + timedelta(days=90)).isoformat()}  # noqa: DTZ011
+    later = {"visitDate": soon(90)}
     made = await sold(harbour_client, line("5000", quantity=3, **later), line("3000", quantity=7))
     for item in made["items"]:
         for wallet in item["wallets"]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -194,7 +194,7 @@ async def test_a_dry_run_leaves_an_empty_database_empty(postgres, tmp_path):
 
 
 # A Sunday, on which there are slots.
-SUNDAY = date.today() + timedelta(days=6 - date.today().weekday() + 7)  # noqa: DTZ011
+SUNDAY = castle.today() + timedelta(days=6 - castle.today().weekday() + 7)
 ADMISSIONS = f"""admissions:
   - code: MUSEUM
     name: Museum

@@ -10,7 +10,7 @@ from support import castle
 
 HARBOUR_FILE = Path(__file__).parents[2] / "examples" / "harbour.yaml"
 # The seasons of next year, whenever the tests run: always more than 60 days ahead.
-YEAR = date.today().year + 1  # noqa: DTZ011 - any zone
+YEAR = castle.today().year + 1
 HARBOUR = HARBOUR_FILE.read_text(encoding="utf-8").replace("2027", str(YEAR))
 TENANT = "89abcdef-0123-4567-89ab-cdef01234567"
 PARTNER = "5b0f6c1e-7a2d-4e8b-9c3f-1d2e3f4a5b6c"
