@@ -245,6 +245,13 @@ async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
     try:
         async with driver.transaction():
             yield
+    except Exception as error:
+        # The rollback of a statement that was cancelled may fail, which mustn't hide that this
+        # task is to end: it would go on, and whoever ends it would wait for ever.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise
     finally:
         if driver.is_in_transaction():
             # Neither committed nor rolled back, as when the task was ended: the pool must not
