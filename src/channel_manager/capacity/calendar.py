@@ -18,6 +18,19 @@ _SLOTS = Statement("""
         AND local_date BETWEEN :first AND :last
     ORDER BY local_date, whole_day DESC, starts_at
 """)
+_THESE = Statement("""
+    SELECT slot_id, admission_code, local_date, start_time, starts_at, ends_at, whole_day,
+        capacity, reserved, is_open, adjusted, ends_at <= now() AS over
+    FROM time_slots
+    WHERE company_id = :company AND slot_id = ANY(:slots)
+    ORDER BY admission_code, local_date, whole_day DESC, starts_at
+""")
+_MOVEMENTS = Statement("""
+    SELECT moved_at, order_id, reserved_change, capacity_change, reason
+    FROM capacity_ledger
+    WHERE company_id = :company AND slot_id = :slot
+    ORDER BY moved_at DESC, movement_id DESC LIMIT :most
+""")
 _ADMISSIONS = Statement("""
     SELECT code, name FROM admissions
     WHERE company_id = :company AND schedule <> '{}' ORDER BY name, code
@@ -63,6 +76,36 @@ async def slots_between(
     """The slots of these days, a day's whole-day slot first."""
     rows = await _SLOTS.rows(conn, company=company_id, admission=admission, first=first, last=last)
     return [slot_of(row) for row in rows]
+
+
+async def find_slots(
+    conn: AsyncConnection, company_id: UUID, slot_ids: Sequence[UUID]
+) -> Sequence[Slot]:
+    """These slots, by place and time; those that the company doesn't have are left out."""
+    rows = await _THESE.rows(conn, company=company_id, slots=list(slot_ids))
+    return [slot_of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A line of the ledger: what was added to a slot's count or to its capacity, and why. UTC."""
+
+    moved_at: datetime
+    order_id: UUID | None
+    reserved_change: int
+    capacity_change: int
+    reason: str
+
+
+async def newest_movements(
+    conn: AsyncConnection, company_id: UUID, slot_id: UUID, most: int
+) -> Sequence[Movement]:
+    """What happened in a slot, the newest first."""
+    rows = await _MOVEMENTS.rows(conn, company=company_id, slot=slot_id, most=most)
+    return [
+        Movement(row.moved_at, row.order_id, row.reserved_change, row.capacity_change, row.reason)
+        for row in rows
+    ]
 
 
 def slot_of(row: Any) -> Slot:  # noqa: ANN401 - a row of a statement

@@ -7,16 +7,15 @@ from decimal import Decimal
 from itertools import groupby
 
 from fastapi import Request, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
 from channel_manager.access.route import database_of
-from channel_manager.capacity.calendar import Slot, admissions_with_slots, slots_between
+from channel_manager.capacity.calendar import admissions_with_slots
 from channel_manager.console.charts import bars
+from channel_manager.console.heat import heat
 from channel_manager.console.rendering import page, wording_of
 from channel_manager.console.roles import Role
 from channel_manager.console.route import CurrentVisit, console_router, needs_role
-from channel_manager.console.sessions import Visit
 from channel_manager.console.wording import ConsoleWording
 from channel_manager.gate.queries import admitted_since
 from channel_manager.orders.sales import Sale, sales
@@ -24,7 +23,6 @@ from channel_manager.orders.states import Status
 from channel_manager.orders.today import todays_figures
 from channel_manager.webhooks.health import subscriptions_health
 
-HEAT_DAYS = 7
 SALES_DAYS = 14
 MOST_CHARTS = 6
 
@@ -44,7 +42,7 @@ async def show(request: Request, visit: CurrentVisit, admission: str = "") -> Re
         admitted = await admitted_since(conn, company.company_id, midnight)
         admissions = await admissions_with_slots(conn, company.company_id)
         chosen = admission if admission in admissions else next(iter(admissions), "")
-        heat = await _heat(conn, visit, chosen, day)
+        how_full = await heat(conn, company.company_id, chosen, day)
         first = day - timedelta(days=SALES_DAYS - 1)
         sold = await sales(conn, company.company_id, first, day)
     return page(
@@ -57,31 +55,10 @@ async def show(request: Request, visit: CurrentVisit, admission: str = "") -> Re
         admitted=admitted,
         admissions=admissions,
         admission=chosen,
-        heat=heat,
+        heat=how_full,
         sales=_by_partner(sold, first, wording_of(request)),
         counted_at=max((sale.counted_at for sale in sold), default=None),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Heat:
-    """Slots as a table: a row for each start, a column for each day; None where there is none."""
-
-    days: Sequence[date]
-    rows: Sequence[tuple[str, Sequence[Slot | None]]]
-
-
-async def _heat(conn: AsyncConnection, visit: Visit, admission: str, first: date) -> Heat:
-    days = [first + timedelta(days=n) for n in range(HEAT_DAYS)]
-    slots = await slots_between(conn, visit.company.company_id, admission, days[0], days[-1])
-    # The whole day's own slot comes first, and has no start that people speak of.
-    by_place = {(_start(slot), slot.day): slot for slot in slots}
-    starts = sorted({start for start, _ in by_place})
-    return Heat(days, [(start, [by_place.get((start, day)) for day in days]) for start in starts])
-
-
-def _start(slot: Slot) -> str:
-    return "" if slot.whole_day else f"{slot.start:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,15 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// A box in front of a day or a start ticks the time slots of it.
+for (const label of document.querySelectorAll(".ticks")) label.hidden = false;
+for (const plain of document.querySelectorAll(".unticked")) plain.hidden = true;
+document.addEventListener("change", (event) => {
+  const group = event.target.dataset.ticks;
+  if (!group) return;
+  for (const box of document.querySelectorAll(`[data-in~="${group}"]`)) box.checked = event.target.checked;
+});
+
 // A secret is copied by a click on it.
 document.addEventListener("click", (event) => {
   const secret = event.target.closest("[data-copy]");
