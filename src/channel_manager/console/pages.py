@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from channel_manager.console import people_page, sign_in, slots, today
+from channel_manager.console import partners, people_page, sign_in, slots, today, webhooks
 from channel_manager.console.roles import Role
 from channel_manager.console.route import console_router, needs_role
 from channel_manager.errors import NotFound
@@ -12,6 +12,8 @@ PARTS = (
     sign_in,
     today,
     slots,
+    partners,
+    webhooks,
     people_page,
 )
 for part in PARTS:

@@ -120,6 +120,8 @@ def _pages(_: Callable[[str], str]) -> list[tuple[str, str, Role]]:
     return [
         (ROOT, _("Today"), Role.VIEWER),
         (f"{ROOT}/slots", _("Time slots"), Role.VIEWER),
+        (f"{ROOT}/partners", _("Partners"), Role.VIEWER),
+        (f"{ROOT}/webhooks", _("Webhooks"), Role.VIEWER),
         (f"{ROOT}/people", _("People"), Role.ADMIN),
     ]
 
