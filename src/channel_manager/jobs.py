@@ -1,6 +1,7 @@
 """Jobs: written with the change that causes them, carried out by workers (design: rule 2)."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -8,17 +9,25 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import orjson
+import structlog
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.models import Job as QueuedJob
 from pgqueuer.models import TableChangedEvent
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import announce, driver_of
+from channel_manager.errors import Unavailable
 from channel_manager.tracing import traceparent
 
 if TYPE_CHECKING:
     from pgqueuer.db import Driver
 
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 5.0
 
 # What PgQueuer's trigger would tell its workers, inside the transaction: `migrations.upgrade` says
 # why it doesn't. Always the same words, so that what many cause at once is told once.
@@ -40,6 +49,7 @@ class JobName(StrEnum):
     """What a job is for."""
 
     ISSUE_ORDER = "issue_order"
+    REPROCESS_ORDERS = "reprocess_orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,26 @@ def issue_job(company_id: UUID, order_id: UUID, submission: int, delay: float = 
         ids={"company": str(company_id), "order": str(order_id), "submission": submission},
         delay=timedelta(seconds=delay),
     )
+
+
+def job_ids(job: QueuedJob) -> dict[str, Any]:
+    """What a claimed job is about."""
+    ids: dict[str, Any] = orjson.loads(job.payload or b"{}")
+    return ids
+
+
+async def patiently(work: Callable[[], Awaitable[None]]) -> None:
+    """Do a job's work, and wait out passing faults for as long as they last."""
+    wait = FIRST_RETRY_SECONDS
+    while True:
+        try:
+            await work()
+        except Unavailable:
+            log.warning("job_waits", seconds=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LAST_RETRY_SECONDS)
+        else:
+            return
 
 
 async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -15,7 +16,8 @@ from prometheus_client import start_http_server
 from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.console.sessions import forget_old_sessions
 from channel_manager.db import Database, plain_url, watch_pool
-from channel_manager.jobs import TRACE, JobName
+from channel_manager.jobs import TRACE, JobName, job_ids, patiently
+from channel_manager.orders.bulk import carry_out
 from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.guests import pseudonymise_old_orders
 from channel_manager.orders.jobs import OrderIssuer, find_forgotten, read_submission
@@ -126,6 +128,11 @@ def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:
     async def issue_order(job: QueuedJob) -> None:
         with span("issue order", str((job.headers or {}).get(TRACE, ""))):
             await issuer.issue(read_submission(job), traceparent())
+
+    @queue.entrypoint(JobName.REPROCESS_ORDERS)
+    async def reprocess_orders(job: QueuedJob) -> None:
+        ids = job_ids(job)
+        await patiently(lambda: carry_out(database, UUID(ids["company"]), UUID(ids["run"])))
 
 
 async def _sweep(database: Database, settings: Settings) -> None:

@@ -2,7 +2,15 @@
 
 from fastapi import APIRouter
 
-from channel_manager.console import partners, people_page, sign_in, slots, today, webhooks
+from channel_manager.console import (
+    orders,
+    partners,
+    people_page,
+    sign_in,
+    slots,
+    today,
+    webhooks,
+)
 from channel_manager.console.roles import Role
 from channel_manager.console.route import console_router, needs_role
 from channel_manager.errors import NotFound
@@ -11,6 +19,7 @@ router = APIRouter()
 PARTS = (
     sign_in,
     today,
+    orders,
     slots,
     partners,
     webhooks,

@@ -119,6 +119,7 @@ def _pages(_: Callable[[str], str]) -> list[tuple[str, str, Role]]:
     """The pages to choose from: address, name, who may look at them."""
     return [
         (ROOT, _("Today"), Role.VIEWER),
+        (f"{ROOT}/orders", _("Orders"), Role.VIEWER),
         (f"{ROOT}/slots", _("Time slots"), Role.VIEWER),
         (f"{ROOT}/partners", _("Partners"), Role.VIEWER),
         (f"{ROOT}/webhooks", _("Webhooks"), Role.VIEWER),

@@ -6,14 +6,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
 import structlog
 from pgqueuer.models import Job as QueuedJob
 from sqlalchemy import text
 
 from channel_manager.db import Database
 from channel_manager.errors import Unavailable
-from channel_manager.jobs import enqueue, issue_job
+from channel_manager.jobs import enqueue, issue_job, job_ids, patiently
 from channel_manager.orders.settle import settle
 from channel_manager.orders.submissions import Submission
 from channel_manager.statements import Statement
@@ -24,8 +23,6 @@ log = structlog.get_logger(__name__)
 # waits for the disk, and more would only wait for the same time slots.
 MOST_TOGETHER = 25
 GROUPS_OF_A_COMPANY = 2
-FIRST_RETRY_SECONDS = 0.1
-LAST_RETRY_SECONDS = 5.0
 
 # Losing this mark in a crash loses nothing, so its commit doesn't wait for the disk. A row that
 # another worker holds is passed over: that worker tells its state.
@@ -59,7 +56,7 @@ _FORGOTTEN = text("""
 
 def read_submission(job: QueuedJob) -> Submission:
     """Which submission a job is about."""
-    ids: dict[str, Any] = orjson.loads(job.payload or b"{}")
+    ids = job_ids(job)
     return Submission(UUID(ids["company"]), UUID(ids["order"]), int(ids["submission"]))
 
 
@@ -163,16 +160,7 @@ async def settle_patiently(
     database: Database, *submissions: Submission, traces: Mapping[Submission, str] | None = None
 ) -> None:
     """Settle, and wait out passing faults for as long as they last."""
-    wait = FIRST_RETRY_SECONDS
-    while True:
-        try:
-            await settle(database, *submissions, traces=traces)
-        except Unavailable:
-            log.warning("issuance_waits", orders=len(submissions), seconds=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LAST_RETRY_SECONDS)
-        else:
-            return
+    await patiently(lambda: settle(database, *submissions, traces=traces))
 
 
 async def find_forgotten(database: Database, *, seconds: float) -> int:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import Select, and_, func, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
@@ -16,7 +16,7 @@ from channel_manager.db import AnyRow
 from channel_manager.errors import InvalidInput, NotFound, Problem
 from channel_manager.schemas import parse_uuid
 from channel_manager.webhooks.events import announce_delivery
-from channel_manager.webhooks.models import Attempt, Delivery, Event
+from channel_manager.webhooks.models import Attempt, Delivery, Event, Subscription
 from channel_manager.webhooks.service import subscription_in_scope
 
 MAX_PAGE = 500
@@ -102,6 +102,43 @@ async def replay(
         raise NotFound("There is no such delivery.")
     announce_delivery(conn, subscription.company_id, subscription.subscription_id)
     return done.rowcount
+
+
+async def replay_event(conn: AsyncConnection, access: Access, event_id: UUID) -> int:
+    """Send one event again to each receiver that it was for; returns how many there are.
+
+    Errors: `NotFound` for an event of another company or partner.
+    """
+    known = await conn.scalar(
+        select(Event.event_id).where(
+            Event.company_id == access.company.company_id,
+            Event.event_id == event_id,
+            true() if access.partner_id is None else Event.partner_id == access.partner_id,
+        )
+    )
+    if known is None:
+        raise NotFound("There is no such event.")
+    done = await conn.execute(
+        update(Delivery)
+        .where(
+            Delivery.company_id == access.company.company_id,
+            Delivery.event_id == event_id,
+            Delivery.subscription_id.in_(_receiving(access)),
+        )
+        .values(state="waiting", attempts=0, next_attempt_at=func.now(), delivered_at=None)
+        .returning(Delivery.subscription_id)
+    )
+    receivers = list(done.scalars())
+    for subscription_id in receivers:
+        announce_delivery(conn, access.company.company_id, subscription_id)
+    return len(receivers)
+
+
+def _receiving(access: Access) -> Select[UUID]:
+    mine = true() if access.partner_id is None else Subscription.partner_id == access.partner_id
+    return select(Subscription.subscription_id).where(
+        Subscription.company_id == access.company.company_id, Subscription.state != "gone", mine
+    )
 
 
 def _of(subscription: AnyRow) -> Sequence[Any]:
