@@ -97,6 +97,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.strangers = Strangers(clock, limit=settings.stranger_limit)
     app.state.console_strangers = Strangers(clock, limit=MOST_WRONG_PASSWORDS)
     app.state.console_hours = settings.console_hours
+    app.state.openid = _openid(settings, clock)
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
     _add_error_handlers(app)
@@ -115,6 +116,19 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.add_middleware(CompanyAddress)
     app.add_middleware(RequestMetrics)
     return app
+
+
+def _openid(settings: Settings, clock: Clock) -> object | None:
+    if not settings.oidc_issuer:
+        return None
+    try:
+        from channel_manager.console.openid import provider_of  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise RuntimeError(
+            "CHANNEL_MANAGER_OIDC_ISSUER is set, but what it needs isn't installed:"
+            " pip install 'channel-manager[oidc]'"
+        ) from error
+    return provider_of(settings, clock)
 
 
 def _may_scrape(request: Request, token: SecretStr | None) -> bool:

@@ -119,6 +119,19 @@ class Settings(BaseSettings):
     console_hours: float = Field(
         default=12.0, gt=0, le=720, description="How long a sign-in to the console lasts at most."
     )
+    oidc_issuer: str = Field(
+        default="",
+        description="The venue's OpenID Connect provider, by its issuer's address: people sign in"
+        " to the console by it, beside passwords. Needs the extra `oidc`.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls this console.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="What this console shows the provider."
+    )
+    oidc_claim: str = Field(
+        default="email",
+        description="The claim that is somebody's login here; an e-mail has to be verified.",
+    )
     max_body_bytes: int = Field(default=1_048_576, description="Contract: 1 MiB.")
 
     @field_validator("webhook_networks", mode="before")

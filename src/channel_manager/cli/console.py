@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -18,11 +19,8 @@ Company = Annotated[
 ]
 Login = Annotated[str, typer.Argument(help="What the person types to sign in.")]
 GivenPassword = Annotated[
-    str,
+    str | None,
     typer.Option(
-        prompt="Password (empty: one is made up)",
-        hide_input=True,
-        confirmation_prompt=True,
         envvar="CHANNEL_MANAGER_NEW_PASSWORD",
         help="Better not given here, where others may see it: it is asked for.",
     ),
@@ -32,17 +30,19 @@ GivenPassword = Annotated[
 @app.command("add-user")
 def add_user(
     login: Login,
-    password: GivenPassword,
+    password: GivenPassword = None,
     role: Annotated[Role, typer.Option(help="What they may do.")] = Role.ADMIN,
     name: Annotated[str, typer.Option(help="Their name, for others to see.")] = "",
+    openid: Annotated[  # noqa: FBT002 - a Typer flag
+        bool, typer.Option("--openid", help="No password: by the venue's sign-in alone.")
+    ] = False,
     company: Company = None,
 ) -> None:
     """Let somebody into the console: the first admin, who lets in the others there."""
-    _check(login, password)
-    given = password or passwords.generated()
+    given = None if openid else _ask(login, password)
 
     async def work(database: Database) -> None:
-        password_hash = await passwords.hashed(given)
+        kept = await given.kept() if given else None
         async with database.transaction() as conn:
             await people.add_person(
                 conn,
@@ -50,24 +50,23 @@ def add_user(
                 login,
                 role,
                 name=name,
-                password=people.NewPassword(password_hash, must_change=not password),
+                password=kept,
             )
 
     with the_database() as url:
         run(url, work)
     typer.echo(f"{login} may sign in at /console as {role}.")
-    if not password:
-        typer.echo(f"The password for the first sign-in: {given}")
+    if given:
+        given.tell()
 
 
 @app.command("set-password")
-def set_password(login: Login, password: GivenPassword, company: Company = None) -> None:
+def set_password(login: Login, password: GivenPassword = None, company: Company = None) -> None:
     """Give somebody another password, and end their sessions."""
-    _check(login, password)
-    given = password or passwords.generated()
+    given = _ask(login, password)
 
     async def work(database: Database) -> None:
-        password_hash = await passwords.hashed(given)
+        kept = await given.kept()
         async with database.transaction() as conn:
             access = operator_access(await pick_company(conn, company))
             person = await people.find_person(conn, access.company.company_id, login)
@@ -75,15 +74,14 @@ def set_password(login: Login, password: GivenPassword, company: Company = None)
                 conn,
                 access,
                 person.user_id,
-                people.NewPassword(password_hash, must_change=not password),
+                kept,
                 everywhere=True,
             )
 
     with the_database() as url:
         run(url, work)
     typer.echo(f"The password of {login} is changed.")
-    if not password:
-        typer.echo(f"The password for the first sign-in: {given}")
+    given.tell()
 
 
 @app.command("list-users")
@@ -119,6 +117,31 @@ def remove_user(login: Login, company: Company = None) -> None:
     typer.echo(f"{login} may no longer use the console.")
 
 
-def _check(login: str, password: str) -> None:
-    if password:
-        passwords.check_choice(login, password)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A password that was typed, or made up for a first sign-in."""
+
+    password: str
+    made_up: bool
+
+    async def kept(self) -> people.NewPassword:
+        return people.NewPassword(await passwords.hashed(self.password), must_change=self.made_up)
+
+    def tell(self) -> None:
+        if self.made_up:
+            typer.echo(f"The password for the first sign-in: {self.password}")
+
+
+def _ask(login: str, password: str | None) -> _Given:
+    if password is None:
+        password = typer.prompt(
+            "Password (empty: one is made up)",
+            default="",
+            hide_input=True,
+            confirmation_prompt=True,
+            show_default=False,
+        )
+    if not password:
+        return _Given(passwords.generated(), made_up=True)
+    passwords.check_choice(login, password)
+    return _Given(password, made_up=False)

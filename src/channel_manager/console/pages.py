@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from channel_manager.console import (
+    openid_sign_in,
     orders,
     partners,
     people_page,
@@ -18,6 +19,7 @@ from channel_manager.errors import NotFound
 router = APIRouter()
 PARTS = (
     sign_in,
+    openid_sign_in,
     today,
     orders,
     slots,

@@ -22,7 +22,7 @@ SESSION_COOKIE = "console_session"
 LANGUAGE_COOKIE = "console_language"
 ROOT = "/console"
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none';"
     " base-uri 'none'",
@@ -63,6 +63,7 @@ def page(
             may=_may(visit),
             static=_static_version,
             choices=choices(),
+            by_openid=request.app.state.openid is not None,
             link=link,
             **values,
         )
@@ -70,7 +71,7 @@ def page(
     return Response(
         html,
         status,
-        {**_HEADERS, "Content-Language": words.language, **(headers or {})},
+        {**HEADERS, "Content-Language": words.language, **(headers or {})},
         media_type="text/html; charset=utf-8",
     )
 
@@ -78,7 +79,7 @@ def page(
 def see_other(path: str, done: str = "", **query: str) -> Response:
     """To another page after something was done; `done` names a note that it shows."""
     return Response(
-        None, 303, {**_HEADERS, "Location": link(path, **query, **({"done": done} if done else {}))}
+        None, 303, {**HEADERS, "Location": link(path, **query, **({"done": done} if done else {}))}
     )
 
 
@@ -95,7 +96,7 @@ def link(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever can be writ
 
 def static_file(name: str) -> Response:
     """A script, style or icon of the pages. Errors: `KeyError`."""
-    headers = {**_HEADERS, "Cache-Control": "max-age=31536000, immutable"}
+    headers = {**HEADERS, "Cache-Control": "max-age=31536000, immutable"}
     return Response(_content(name), media_type=STATIC_TYPES[name], headers=headers)
 
 

@@ -39,7 +39,7 @@ Text = Annotated[str, Form(max_length=1_000)]
 @router.get("/sign-in")
 async def sign_in_page(request: Request) -> Response:
     """The form."""
-    return page(request, "sign_in.html", error=None, login="", next=_next(request))
+    return page(request, "sign_in.html", error=None, login="", next=wanted_page(request))
 
 
 @router.post("/sign-in")
@@ -60,9 +60,9 @@ async def sign_in(request: Request, login: Text, password: Text) -> Response:
             status=error.status,
             error=error.code,
             login=login,
-            next=_next(request),
+            next=wanted_page(request),
         )
-    reply = see_other(_next(request))
+    reply = see_other(wanted_page(request))
     keep_signed_in(request, reply, token, lasts)
     return reply
 
@@ -147,7 +147,8 @@ async def static(name: str) -> Response:
     return static_file(name)
 
 
-def _next(request: Request) -> str:
+def wanted_page(request: Request) -> str:
+    """The page of ours that somebody wanted before they had to sign in."""
     wanted = request.query_params.get("next", ROOT)
     parts = urlsplit(wanted)
     # Only to a page of ours: an address that leads elsewhere would help who wants a password.
