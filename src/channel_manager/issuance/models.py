@@ -42,6 +42,11 @@ class Wallet(Table):
             "external_reference",
             postgresql_where=text("external_reference <> ''"),
         ),
+        Index(
+            "ix_wallets_guest",
+            text("array_to_tsvector(guest_words(company_id, name, ''::text))"),
+            postgresql_using="gin",
+        ),
     )
 
 

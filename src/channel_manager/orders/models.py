@@ -70,6 +70,24 @@ class Order(Table):
             postgresql_where=text("status = 'Draft' AND hold_ended_at IS NULL"),
         ),
         Index("ix_orders_in_flight", "changed_at", postgresql_where=text(IN_FLIGHT_SQL)),
+        Index(
+            "ix_orders_unusual",
+            "company_id",
+            "order_id",
+            postgresql_where=text("status IN ('Draft', 'Error', 'Cancelled')"),
+        ),
+        Index(
+            "ix_orders_payment",
+            "company_id",
+            "payment_reference",
+            postgresql_where=text("payment_reference <> ''"),
+        ),
+        Index("ix_orders_job", "job_number", postgresql_using="brin"),
+        Index(
+            "ix_orders_guest",
+            text("array_to_tsvector(guest_words(company_id, sell_to_name, sell_to_email))"),
+            postgresql_using="gin",
+        ),
     )
 
 
@@ -99,3 +117,12 @@ class OrderLine(Table):
     external_references: Mapped[list[str] | None]
     # {"itemNumber", "visitDate", "visitTime"} per scheduled component; None where none was given.
     component_schedule: Mapped[list[dict[str, Any]] | None]
+
+    __table_args__ = (
+        Index("ix_order_lines_visit", "company_id", "visit_date"),
+        Index(
+            "ix_order_lines_guest",
+            text("array_to_tsvector(guest_words(company_id, sell_to_name, sell_to_email))"),
+            postgresql_using="gin",
+        ),
+    )

@@ -32,16 +32,15 @@ _IN_FLIGHT = Statement("""
     FROM orders
     WHERE company_id = :company AND status IN ('Submitted', 'Scheduled', 'Processing')
 """)
-# Only what failed has a message, and that index changes with failures alone.
+# By the index of what is neither issued nor in flight; ids are in the order in which orders came.
 _FAILED = Statement("""
     SELECT order_id, sell_to_order_reference, status_message, received_at,
         count(*) OVER () AS number
     FROM (
         SELECT * FROM orders
-        WHERE company_id = :company AND status_message <> '' AND status = 'Error'
-            AND removed_at IS NULL
-        ORDER BY received_at DESC LIMIT :most) failed
-    ORDER BY received_at DESC LIMIT :shown
+        WHERE company_id = :company AND status = 'Error' AND removed_at IS NULL
+        ORDER BY order_id DESC LIMIT :most) failed
+    ORDER BY order_id DESC LIMIT :shown
 """)
 _HOLDS = Statement("""
     SELECT count(*) AS number FROM (
