@@ -40,6 +40,7 @@ class JobName(StrEnum):
     """What a job is for."""
 
     ISSUE_ORDER = "issue_order"
+    IMPORT_VENUE = "import_venue"
 
 
 @dataclass(frozen=True, slots=True)

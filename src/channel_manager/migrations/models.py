@@ -12,6 +12,7 @@ from channel_manager.issuance import models as _issuance
 from channel_manager.orders import models as _orders
 from channel_manager.orders import sales as _sales
 from channel_manager.partners import models as _partners
+from channel_manager.venue_uploads import models as _venue_uploads
 from channel_manager.webhooks import models as _webhooks
 
 ALL_MODELS = (
@@ -27,5 +28,6 @@ ALL_MODELS = (
     _orders,
     _sales,
     _partners,
+    _venue_uploads,
     _webhooks,
 )
