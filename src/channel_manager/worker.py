@@ -132,8 +132,7 @@ def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:
         with span("issue order", str((job.headers or {}).get(TRACE, ""))):
             await issuer.issue(read_submission(job), traceparent())
 
-    # Each holds a whole venue in memory.
-    @queue.entrypoint(JobName.IMPORT_VENUE, concurrency_limit=1)
+    @queue.entrypoint(JobName.IMPORT_VENUE)
     async def import_venue(job: QueuedJob) -> None:
         with span("import venue", str((job.headers or {}).get(TRACE, ""))):
             await import_upload(database, *read_upload_job(job))

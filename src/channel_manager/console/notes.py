@@ -11,5 +11,8 @@ NOTES: dict[str, str] = {
     "password": _("Your password is changed. Other browsers are signed out."),
     "person-added": _("The person may sign in now."),
     "person-changed": _("The role is changed."),
+    "upload-queued": _("A worker imports it now."),
+    "upload-discarded": _("The file is discarded; nothing was changed."),
+    "upload-checked": _("It is compared with the venue as it is now."),
     "person-removed": _("The person may no longer look at this company."),
 }

@@ -2,13 +2,20 @@
 
 from fastapi import APIRouter
 
-from channel_manager.console import people_page, sign_in, today
+from channel_manager.console import (
+    audit_page,
+    catalogue_files,
+    catalogue_page,
+    people_page,
+    sign_in,
+    today,
+)
 from channel_manager.console.roles import Role
 from channel_manager.console.route import console_router, needs_role
 from channel_manager.errors import NotFound
 
 router = APIRouter()
-for part in (sign_in, today, people_page):
+for part in (sign_in, today, catalogue_page, catalogue_files, people_page, audit_page):
     router.include_router(part.router)
 nothing = console_router()
 

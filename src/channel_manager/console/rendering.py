@@ -119,7 +119,9 @@ def _pages(_: Callable[[str], str]) -> list[tuple[str, str, Role]]:
     """The pages to choose from: address, name, who may look at them."""
     return [
         (ROOT, _("Today"), Role.VIEWER),
+        (f"{ROOT}/catalogue", _("Catalogue"), Role.VIEWER),
         (f"{ROOT}/people", _("People"), Role.ADMIN),
+        (f"{ROOT}/audit", _("Audit trail"), Role.ADMIN),
     ]
 
 

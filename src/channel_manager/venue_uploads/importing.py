@@ -34,6 +34,8 @@ TELLS_SECONDS = 0.25
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 5.0
 UNDER_WAY = ("queued", "running")
+# Each holds a whole venue in memory. PgQueuer's own limit would cost each claim of an order.
+_turns = asyncio.Semaphore(1)
 
 _FORGOTTEN = text("""
     SELECT company_id, upload_id FROM venue_uploads
@@ -59,7 +61,8 @@ async def import_upload(database: Database, company_id: UUID, upload_id: UUID) -
     wait = FIRST_RETRY_SECONDS
     while True:
         try:
-            await _import(database, company_id, upload_id)
+            async with _turns:
+                await _import(database, company_id, upload_id)
         except Unavailable:
             log.warning("venue_import_waits", upload_id=str(upload_id), seconds=wait)
             await asyncio.sleep(wait)
