@@ -50,6 +50,7 @@ class JobName(StrEnum):
 
     ISSUE_ORDER = "issue_order"
     REPROCESS_ORDERS = "reprocess_orders"
+    IMPORT_VENUE = "import_venue"
 
 
 @dataclass(frozen=True, slots=True)

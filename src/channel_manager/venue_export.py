@@ -1,6 +1,7 @@
 """The venue file of what the database says: the same company gives the same bytes."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -78,8 +79,14 @@ async def _read_list(
     conn: AsyncConnection, kept: Kept, company_id: UUID, logos: Logos
 ) -> list[Section]:
     table = kept.model.__table__
-    rows = await conn.execute(select(table).where(table.c.company_id == company_id))
-    found = [section_of(kept, _with_logo(dict(row), logos)) for row in rows.mappings()]
+    found = await conn.execute(select(table).where(table.c.company_id == company_id))
+    rows = [dict(row) for row in found.mappings()]
+    # Thousands of items take a second, for which nothing else must wait.
+    return await asyncio.to_thread(_sections, kept, rows, logos)
+
+
+def _sections(kept: Kept, rows: Sequence[dict[str, Any]], logos: Logos) -> list[Section]:
+    found = [section_of(kept, _with_logo(row, logos)) for row in rows]
     # Sorted here, since the database's order depends on its collation.
     return sorted(found, key=lambda section: str(getattr(section, kept.key)))
 

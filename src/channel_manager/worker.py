@@ -25,6 +25,11 @@ from channel_manager.orders.sales import keep_sales
 from channel_manager.outbound import Outbound
 from channel_manager.settings import Settings
 from channel_manager.tracing import span, start_tracing, traceparent
+from channel_manager.venue_uploads.importing import (
+    find_forgotten_uploads,
+    import_upload,
+    read_upload_job,
+)
 from channel_manager.webhooks.dispatcher import run_dispatcher
 from channel_manager.webhooks.retention import forget_old
 
@@ -134,12 +139,18 @@ def _register(queue: PgQueuer, settings: Settings, database: Database) -> None:
         ids = job_ids(job)
         await patiently(lambda: carry_out(database, UUID(ids["company"]), UUID(ids["run"])))
 
+    @queue.entrypoint(JobName.IMPORT_VENUE)
+    async def import_venue(job: QueuedJob) -> None:
+        with span("import venue", str((job.headers or {}).get(TRACE, ""))):
+            await import_upload(database, *read_upload_job(job))
+
 
 async def _sweep(database: Database, settings: Settings) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         try:
             await find_forgotten(database, seconds=settings.heartbeat_seconds + SWEEP_SECONDS)
+            await find_forgotten_uploads(database)
             await forget_old(database, days=settings.webhook_log_days)
             await forget_old_replies(database, days=settings.reply_days)
             await forget_old_sessions(database)

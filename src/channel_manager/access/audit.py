@@ -4,6 +4,8 @@ The table refuses every change but an insert (a trigger of the database). It hol
 or e-mail address: those must stay erasable.
 """
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.models import AuditEvent
 from channel_manager.access.service import Access
-from channel_manager.db import AnyRow, new_id
+from channel_manager.db import AnyRow, AnySelect, new_id
 from channel_manager.statements import Statement, json_text
 
 Fields = dict[str, Any]
+
+# An event's id is of the clock of the process that wrote it, its instant of the database's.
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
 async def record(
@@ -70,11 +75,56 @@ async def _write(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Which part of the trail; what is empty leaves out nothing.
+
+    `actor` and `action` are any part of the words, without case; `subject` is all of it. Instants
+    from `since` on and before `until`.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def narrow(self, query: AnySelect) -> AnySelect:
+        """The query for this part alone."""
+        if self.actor:
+            query = query.where(AuditEvent.actor.icontains(self.actor, autoescape=True))
+        if self.action:
+            query = query.where(AuditEvent.action.icontains(self.action, autoescape=True))
+        if self.subject:
+            query = query.where(AuditEvent.subject == self.subject)
+        if self.since is not None:
+            first = _first_id(self.since - CLOCKS_DIFFER)
+            query = query.where(AuditEvent.happened_at >= self.since, AuditEvent.event_id >= first)
+        if self.until is not None:
+            first = _first_id(self.until + CLOCKS_DIFFER)
+            query = query.where(AuditEvent.happened_at < self.until, AuditEvent.event_id < first)
+        return query
+
+
+ALL = Trail()
+
+
 async def list_events(
-    conn: AsyncConnection, company_id: UUID, *, subject: str = "", limit: int = 50
+    conn: AsyncConnection,
+    company_id: UUID,
+    *,
+    trail: Trail = ALL,
+    before: UUID | None = None,
+    limit: int = 50,
 ) -> list[AnyRow]:
-    """The newest changes first, of one subject where it is named."""
+    """The newest changes first; from those older than the event `before` on, where it is given."""
     query = select(AuditEvent.__table__).where(AuditEvent.company_id == company_id)
-    if subject:
-        query = query.where(AuditEvent.subject == subject)
-    return list(await conn.execute(query.order_by(AuditEvent.event_id.desc()).limit(limit)))
+    if before is not None:
+        query = query.where(AuditEvent.event_id < before)
+    query = trail.narrow(query).order_by(AuditEvent.event_id.desc()).limit(limit)
+    return list(await conn.execute(query))
+
+
+def _first_id(moment: datetime) -> UUID:
+    # A UUIDv7 begins with its milliseconds since 1970: so the key finds a day as an index would.
+    return UUID(int=int(moment.timestamp() * 1_000) << 80)

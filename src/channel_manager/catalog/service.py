@@ -185,6 +185,23 @@ async def _load(conn: AsyncConnection, company: CompanyInfo) -> Catalogue:
     )
 
 
+async def kinds_of(
+    conn: AsyncConnection, company_id: UUID
+) -> tuple[Sequence[AnyRow], Sequence[AnyRow]]:
+    """The company's ticket types and coupon types, as rows in order of their codes."""
+    tickets = await conn.execute(
+        select(TicketType.__table__)
+        .where(TicketType.company_id == company_id)
+        .order_by(TicketType.code)
+    )
+    coupons = await conn.execute(
+        select(CouponType.__table__)
+        .where(CouponType.company_id == company_id)
+        .order_by(CouponType.code)
+    )
+    return tickets.all(), coupons.all()
+
+
 def _by_item(rules: Iterable[PriceRule]) -> Mapping[str | None, Sequence[PriceRule]]:
     found = defaultdict(list)
     for rule in rules:

@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 import typer
 
-from channel_manager.access.audit import list_events
+from channel_manager.access.audit import Trail, list_events
 from channel_manager.cli.companies import pick_company
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
@@ -42,7 +42,7 @@ def list_(
     async def work(database: Database) -> list[Told]:
         async with database.snapshot() as conn:
             company_id = (await pick_company(conn, company)).company_id
-            changes = await list_events(conn, company_id, subject=subject, limit=limit)
+            changes = await list_events(conn, company_id, trail=Trail(subject=subject), limit=limit)
             told = [(row.happened_at, _change(row)) for row in changes]
             if not subject or order_id:
                 entries = await entry_history(conn, company_id, order_id=order_id, limit=limit)

@@ -24,5 +24,8 @@ NOTES: dict[str, str] = {
     "nobody-listens": _("It was for no receiver that there still is."),
     "person-added": _("The person may sign in now."),
     "person-changed": _("The role is changed."),
+    "upload-queued": _("A worker imports it now."),
+    "upload-discarded": _("The file is discarded; nothing was changed."),
+    "upload-checked": _("It is compared with the venue as it is now."),
     "person-removed": _("The person may no longer look at this company."),
 }

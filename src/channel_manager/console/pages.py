@@ -3,6 +3,9 @@
 from fastapi import APIRouter
 
 from channel_manager.console import (
+    audit_page,
+    catalogue_files,
+    catalogue_page,
     openid_sign_in,
     orders,
     partners,
@@ -25,7 +28,10 @@ PARTS = (
     slots,
     partners,
     webhooks,
+    catalogue_page,
+    catalogue_files,
     people_page,
+    audit_page,
 )
 for part in PARTS:
     router.include_router(part.router)

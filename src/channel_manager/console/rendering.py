@@ -124,7 +124,9 @@ def _pages(_: Callable[[str], str]) -> list[tuple[str, str, Role]]:
         (f"{ROOT}/slots", _("Time slots"), Role.VIEWER),
         (f"{ROOT}/partners", _("Partners"), Role.VIEWER),
         (f"{ROOT}/webhooks", _("Webhooks"), Role.VIEWER),
+        (f"{ROOT}/catalogue", _("Catalogue"), Role.VIEWER),
         (f"{ROOT}/people", _("People"), Role.ADMIN),
+        (f"{ROOT}/audit", _("Audit trail"), Role.ADMIN),
     ]
 
 

@@ -55,6 +55,9 @@ class ConsoleRoute(APIRoute):
                 return _error_page(request, error)
             except RequestValidationError as error:
                 return _error_page(request, _invalid(error))
+            finally:
+                # A file that was refused before anybody read it.
+                await request.close()
 
         return checked
 

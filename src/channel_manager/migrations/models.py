@@ -13,6 +13,7 @@ from channel_manager.orders import bulk as _bulk
 from channel_manager.orders import models as _orders
 from channel_manager.orders import sales as _sales
 from channel_manager.partners import models as _partners
+from channel_manager.venue_uploads import models as _venue_uploads
 from channel_manager.webhooks import models as _webhooks
 
 ALL_MODELS = (
@@ -29,5 +30,6 @@ ALL_MODELS = (
     _bulk,
     _sales,
     _partners,
+    _venue_uploads,
     _webhooks,
 )

@@ -1,14 +1,14 @@
 """Runs that reprocess many orders.
 
 Revision ID: 0019_bulk
-Revises: 0016_sales
+Revises: 0018_search
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0019_bulk"
-down_revision = "0016_sales"
+down_revision = "0018_search"
 branch_labels = None
 depends_on = None
 
