@@ -12,16 +12,16 @@ from fastapi import Depends, Query, Request, Response
 from channel_manager import local_time
 from channel_manager.access.audit import Trail, list_events
 from channel_manager.access.route import database_of
+from channel_manager.console.filters import read_day
 from channel_manager.console.rendering import ROOT, page
 from channel_manager.console.roles import Role
 from channel_manager.console.route import CurrentVisit, console_router, needs_role
 from channel_manager.console.sessions import Visit
 from channel_manager.db import AnyRow, Database
-from channel_manager.errors import InvalidInput, NotFound, Problem
+from channel_manager.errors import NotFound
 from channel_manager.spreadsheets import Format, Row, Sheet, download
 
 AUDIT = f"{ROOT}/audit"
-FIRST_YEAR, LAST_YEAR = 1971, 9_000
 ROWS_OF_PAGE = 100
 ROWS_OF_FILE = 1_000
 router = console_router("/audit")
@@ -46,7 +46,7 @@ class Wanted:
 
     def trail(self, visit: Visit) -> Trail:
         """It as the trail is asked. Errors: `InvalidInput` for what is no day."""
-        first, last = _day("first", self.first), _day("last", self.last)
+        first, last = read_day("first", self.first), read_day("last", self.last)
         after = last + timedelta(days=1) if last else None
         return Trail(
             actor=self.who.strip(),
@@ -128,15 +128,3 @@ def _told(fields: dict[str, object], name: str) -> str:
 
 def _start(day: date | None, visit: Visit) -> datetime | None:
     return local_time.day_start(day, visit.company.zone) if day else None
-
-
-def _day(name: str, text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        day = local_time.parse_date(text)
-    except ValueError as error:
-        raise InvalidInput.of([Problem(name, str(error))]) from None
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise InvalidInput.of([Problem(name, f"is outside of {FIRST_YEAR} to {LAST_YEAR}")])
-    return day

@@ -1,4 +1,4 @@
-"""One order: all that is known of it, and what may be done with it; many reprocessed together."""
+"""One order: all that is known of it, and what may be done with it; how a run of many stands."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,8 @@ from fastapi import Form, Request, Response
 
 from channel_manager.access.partners import list_partners
 from channel_manager.access.route import database_of
-from channel_manager.console.rendering import ROOT, page, see_other
+from channel_manager.console.order_list import ORDERS
+from channel_manager.console.rendering import page, see_other
 from channel_manager.console.roles import Role
 from channel_manager.console.route import CurrentVisit, console_router, needs_role
 from channel_manager.console.timeline import changes, timeline
@@ -22,7 +23,6 @@ from channel_manager.orders.wallets import PAGE, wallets_of
 from channel_manager.strict_json import dumps
 from channel_manager.webhooks.deliveries import replay_event
 
-ORDERS = f"{ROOT}/orders"
 MOST_TROUBLED = 200
 MOST_RUNS = 50
 router = console_router("/orders")
@@ -44,16 +44,6 @@ async def run(request: Request, visit: CurrentVisit, run_id: UUID) -> Response:
         progress = await bulk.find_run(conn, here, run_id)
         troubled = await bulk.troubled_orders(conn, here, run_id, MOST_TROUBLED)
     return page(request, "run.html", run=progress, troubled=troubled)
-
-
-@router.post("/reprocess", openapi_extra=needs_role(Role.OPERATOR))
-async def reprocess_many(
-    request: Request, visit: CurrentVisit, order: Annotated[list[UUID], Form()]
-) -> Response:
-    """Have the orders that were ticked submitted again, in the background."""
-    async with database_of(request).transaction() as conn:
-        run_id = await bulk.start_run(conn, visit.access, order)
-    return see_other(f"{ORDERS}/runs/{run_id}")
 
 
 @router.get("/{order_id}", openapi_extra=needs_role(Role.VIEWER))

@@ -1,7 +1,7 @@
 """The calendar of time slots: who has booked them; close, reopen, change how many they take."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from channel_manager.capacity.calendar import (
     find_slots,
     newest_movements,
 )
+from channel_manager.console.filters import read_day
 from channel_manager.console.heat import DAYS, heat
 from channel_manager.console.rendering import ROOT, page, see_other
 from channel_manager.console.roles import Role
@@ -43,7 +44,7 @@ async def calendar(
     """A week of one place."""
     here = visit.company.company_id
     today = local_time.today(visit.company.zone, request.app.state.clock())
-    first = _day(day) or today
+    first = read_day("day", day) or today
     async with database_of(request).read() as conn:
         admissions = await admissions_with_slots(conn, here)
         chosen = _chosen(admissions, admission)
@@ -140,15 +141,6 @@ async def show(request: Request, visit: CurrentVisit, slot_id: UUID) -> Response
 
 def _chosen(admissions: Mapping[str, str], wanted: str) -> str:
     return wanted if wanted in admissions else next(iter(admissions), "")
-
-
-def _day(given: str) -> date | None:
-    if not given:
-        return None
-    try:
-        return local_time.parse_date(given)
-    except ValueError as error:
-        raise InvalidInput(f"day: {error}") from None
 
 
 def _change(action: Action, slots: Sequence[UUID], capacity: str) -> WantedChange:

@@ -51,7 +51,7 @@ function live(part) {
   if (!wait) return;
   setTimeout(async () => {
     let next = part;
-    if (!document.hidden && !part.contains(document.activeElement)) {
+    if (!document.hidden && !part.contains(document.activeElement) && !part.querySelector("tbody input:checked, details[open]")) {
       try {
         const reply = await fetch(location.href, { headers: { "x-live": "1" } });
         if (reply.ok && !reply.redirected) {
