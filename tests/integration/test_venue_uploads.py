@@ -74,7 +74,7 @@ async def test_a_file_is_checked_shown_and_applied(anna, database, company_id, w
     assert await exported(database, company_id) == before
     await anna.do(f"{path}/apply")
     page = await finished(anna, path)
-    assert "The venue is now as the file says: 1 changes." in page
+    assert "The venue is now as the file says. Changes: 1." in page
     assert "user anna" in page
     assert "90001" in await exported(database, company_id)
     async with database.read() as conn:
@@ -222,7 +222,7 @@ async def test_a_venue_that_has_changed_since_must_be_checked_again(anna, databa
     assert "0 added, 1 changed, 0 removed" in page
     assert "price.amount" in page
     await anna.do(f"{second}/apply")
-    assert "1 changes" in await finished(anna, second)
+    assert "Changes: 1." in await finished(anna, second)
 
 
 async def test_a_change_after_the_click_fails_it_and_nothing_else_is_written(
@@ -316,7 +316,7 @@ async def test_an_upload_whose_job_was_lost_is_found(anna, database, worker):
     async with database.transaction() as conn:
         await conn.execute(text("UPDATE venue_uploads SET state = 'queued'"))
     await find_forgotten_uploads(database)
-    assert "1 changes" in await finished(anna, path)
+    assert "Changes: 1." in await finished(anna, path)
 
 
 async def test_a_discarded_file_is_not_applied(anna, database):
