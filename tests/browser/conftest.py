@@ -47,7 +47,12 @@ async def venue(postgres: str, template: str) -> AsyncIterator[Venue]:
     async with fresh_database(postgres, template) as url:
         database = Database(url, pool_size=2)
         key = await castle.make_key(database, await castle.load_venue(database))
-        env = {"DATABASE_URL": url, "CHANNEL_MANAGER_LOG_LEVEL": "WARNING"}
+        env = {
+            "DATABASE_URL": url,
+            "CHANNEL_MANAGER_LOG_LEVEL": "WARNING",
+            # Receivers of webhooks are on this machine.
+            "CHANNEL_MANAGER_DEVELOPMENT": "true",
+        }
         async with serving(env) as service:
             yield Venue(service, database, key)
         await database.close()

@@ -1,8 +1,9 @@
 """One order: all that is known of it, and what may be done with it; how a run of many stands."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import Form, Request, Response
 
 from channel_manager.access.partners import list_partners
@@ -68,7 +69,7 @@ async def show(request: Request, visit: CurrentVisit, order_id: UUID, wallets: i
         job=job_id(order["job_number"]) if order["job_number"] is not None else "",
         manifest=manifest_url(public_url, order["manifest_id"]) if order["manifest_id"] else "",
         manifest_url=lambda manifest_id: manifest_url(public_url, manifest_id),
-        as_partner_sees_it=dumps(full(view, public_url)).decode(),
+        as_partner_sees_it=_indented(full(view, public_url)),
         wallets=found,
         number_of_wallets=number,
         part=part,
@@ -116,6 +117,10 @@ async def resend(request: Request, visit: CurrentVisit, order_id: UUID, event_id
         count = await replay_event(conn, visit.access, event_id)
     done = "replayed" if count else "nobody-listens"
     return see_other(f"{ORDERS}/{order_id}", done=done)
+
+
+def _indented(shown: dict[str, Any]) -> str:
+    return orjson.dumps(orjson.loads(dumps(shown)), option=orjson.OPT_INDENT_2).decode()
 
 
 def _may_do(status: Status, *, removed: bool) -> set[str]:

@@ -73,5 +73,5 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
     return [
         (name, before.get(name), after[name])
         for name in names
-        if name in after and before.get(name) != after[name]
+        if name in after and (before.get(name) or "") != after[name]
     ]
