@@ -15,7 +15,7 @@ from channel_manager.errors import InvalidInput
 from channel_manager.venue_uploads import service as uploads
 
 FILES = f"{CATALOGUE}/files"
-MOST_SHOWN = 500
+MOST_SHOWN = 200
 router = console_router("/catalogue")
 SETS_UP = needs_role(Role.ADMIN)
 
