@@ -76,7 +76,7 @@ Given = Annotated[Filters, Depends(read_filters)]
 async def found(request: Request, visit: CurrentVisit, given: Given, after: str = "") -> Response:
     """The orders that are looked for, newest first."""
     start = _uuid("after", after)
-    async with database_of(request).read() as conn:
+    async with database_of(request).snapshot() as conn:
         partners = await list_partners(conn, visit.company.company_id)
         result = await search_orders(conn, visit.company, given.wanted, after=start)
     return page(
