@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
+from channel_manager.beside import beside
 from channel_manager.companies.models import Company
 from channel_manager.companies.service import CompanyInfo
 from channel_manager.db import AnyRow, Database
@@ -104,7 +105,7 @@ async def check_text(database: Database, company: CompanyInfo, text: str) -> Che
 async def read_file(text: str) -> VenueFile:
     """The venue that a file says, read beside the event loop. Errors: `InvalidInput`."""
     try:
-        return await asyncio.to_thread(read_venue_file, text, "file")
+        return await beside(read_venue_file, text, "file")
     except VenueFileError as error:
         problems = [
             Problem(f"line {fault.line}", fault.message) for fault in error.faults[:MOST_FAULTS]
