@@ -262,6 +262,7 @@ async def test_progress_is_seen_while_nothing_of_the_venue_is(
     monkeypatch.setattr(importing, "TELLS_SECONDS", 0.01)
     many = "".join(ITEM.format(f"Item {n}").replace("90001", f"M{n}") for n in range(2_000))
     path = await uploaded(anna, CASTLE.replace("items:\n", "items:\n" + many.lstrip("\n"), 1))
+    assert "and 1,800 more" in await anna.page(path)
     await anna.do(f"{path}/apply")
     [row] = await rows(database)
     running = asyncio.create_task(import_upload(database, company_id, row.upload_id))
