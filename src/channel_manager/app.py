@@ -2,9 +2,8 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -28,7 +27,7 @@ from channel_manager.catalog.api import router as catalog_router
 from channel_manager.clock import Clock, system_clock
 from channel_manager.console.pages import router as console_router
 from channel_manager.db import Database, watch_pool
-from channel_manager.errors import ChannelError, InvalidInput, NotFound, Problem, Unavailable
+from channel_manager.errors import ChannelError, NotFound, Unavailable
 from channel_manager.gate.api import router as gate_router
 from channel_manager.gate.page import router as gate_page_router
 from channel_manager.installation import installation_secret
@@ -41,14 +40,13 @@ from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound_addresses import address_policy
 from channel_manager.request_id import FAULT
 from channel_manager.request_metrics import RequestMetrics
-from channel_manager.responses import error_reply, json_reply, public
+from channel_manager.responses import error_reply, invalid_request, json_reply, public
 from channel_manager.settings import Settings
 from channel_manager.tracing import start_tracing
 from channel_manager.webhooks.api import router as webhooks_router
 
 log = structlog.get_logger(__name__)
 
-MAX_PROBLEMS = 100
 # From one address in 5 minutes, whichever the login.
 MOST_WRONG_PASSWORDS = 30
 # A venue file, uploaded in the console.
@@ -97,6 +95,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     app.state.strangers = Strangers(clock, limit=settings.stranger_limit)
     app.state.console_strangers = Strangers(clock, limit=MOST_WRONG_PASSWORDS)
     app.state.console_hours = settings.console_hours
+    app.state.exchange_days = settings.exchange_days
     app.state.openid = _openid(settings, clock)
     app.state.public_url = settings.guest_url
     app.state.address_policy = address_policy(settings)
@@ -170,7 +169,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return _refusal(InvalidInput.of(_problems(error.errors())))
+        return _refusal(invalid_request(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -211,21 +210,3 @@ def _method_not_allowed(request: Request) -> Response:
     return json_reply(
         {"code": "method_not_allowed", "message": message}, 405, {"Allow": ", ".join(allowed)}
     )
-
-
-def _problems(errors: Sequence[Any]) -> list[Problem]:
-    return [
-        Problem(_path(error["loc"]), error["msg"].removeprefix("Value error, "))
-        for error in errors[:MAX_PROBLEMS]
-    ]
-
-
-def _path(loc: Sequence[str | int]) -> str:
-    # The first part says body, query or header.
-    path = ""
-    for part in loc[1:]:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        else:
-            path += f".{part}" if path else part
-    return path

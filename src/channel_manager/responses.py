@@ -1,13 +1,15 @@
 """Replies: how JSON and errors leave, and how OpenAPI tells of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Response
 from pydantic import BaseModel
 
-from channel_manager.errors import ChannelError
+from channel_manager.errors import ChannelError, InvalidInput, Problem
 from channel_manager.strict_json import dumps
+
+MAX_PROBLEMS = 100
 
 
 class ProblemOut(BaseModel):
@@ -76,3 +78,24 @@ def error_reply(error: ChannelError) -> Response:
     """An error in the contract's shape, with Retry-After where a retry can help."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return json_reply(error.body(), error.status, headers)
+
+
+def invalid_request(errors: Sequence[Any]) -> InvalidInput:
+    """What FastAPI has found wrong with a request, as one error that names every place."""
+    return InvalidInput.of(
+        [
+            Problem(_path(error["loc"]), error["msg"].removeprefix("Value error, "))
+            for error in errors[:MAX_PROBLEMS]
+        ]
+    )
+
+
+def _path(loc: Sequence[str | int]) -> str:
+    # The first part says body, query or header.
+    path = ""
+    for part in loc[1:]:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How long a request with an Idempotency-Key gets its first reply again.",
     )
+    exchange_days: int = Field(
+        default=30,
+        ge=0,
+        description="How long partners' calls about orders are kept as they came, with what they"
+        " were answered; 0 keeps none.",
+    )
     log_level: str = "INFO"
     log_format: str = Field(
         default="auto",

@@ -16,6 +16,7 @@ from prometheus_client import start_http_server
 from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.console.sessions import forget_old_sessions
 from channel_manager.db import Database, plain_url, watch_pool
+from channel_manager.exchanges.service import forget_old_exchanges
 from channel_manager.jobs import TRACE, JobName, job_ids, patiently
 from channel_manager.orders.bulk import carry_out
 from channel_manager.orders.capacity_jobs import keep_capacity
@@ -153,6 +154,7 @@ async def _sweep(database: Database, settings: Settings) -> None:
             await find_forgotten_uploads(database)
             await forget_old(database, days=settings.webhook_log_days)
             await forget_old_replies(database, days=settings.reply_days)
+            await forget_old_exchanges(database, days=settings.exchange_days)
             await forget_old_sessions(database)
         except Exception:
             # The database is away, or a bug: the next round tries again.

@@ -84,11 +84,15 @@ async def _identify(request: Request) -> Access:
 
 
 class StrictRequest(Request):
-    """A request whose JSON has passed the strict gate (contract: Order body)."""
+    """A request whose JSON has passed the strict gate (contract: Order body).
+
+    Its state has what was sent, as `body` and as `parsed`, for who sees only the request.
+    """
 
     async def parse(self) -> None:
         """Read and check the body. Errors: `InvalidInput` naming the place."""
-        self._strict = loads(await whole_body(self))
+        self.state.body = body = await whole_body(self)
+        self.state.parsed = self._strict = loads(body)
 
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         """The parsed body."""
@@ -156,11 +160,13 @@ async def described_address(
     """Names the parts of a company's address for OpenAPI; the route itself has checked them."""
 
 
-def company_router(tag: str, path: str = "") -> APIRouter:
+def company_router(
+    tag: str, path: str = "", route_class: type[CompanyRoute] = CompanyRoute
+) -> APIRouter:
     """A router for routes under a company's address, which only the right key reaches."""
     return APIRouter(
         prefix=COMPANY_PREFIX + path,
-        route_class=CompanyRoute,
+        route_class=route_class,
         tags=[tag],
         dependencies=[Depends(described_address)],
     )

@@ -7,6 +7,7 @@ from channel_manager.catalog import models as _catalog
 from channel_manager.companies import models as _companies
 from channel_manager.console import models as _console
 from channel_manager.designs import models as _designs
+from channel_manager.exchanges import models as _exchanges
 from channel_manager.gate import models as _gate
 from channel_manager.issuance import models as _issuance
 from channel_manager.orders import bulk as _bulk
@@ -24,6 +25,7 @@ ALL_MODELS = (
     _companies,
     _console,
     _designs,
+    _exchanges,
     _gate,
     _issuance,
     _orders,

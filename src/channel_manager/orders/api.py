@@ -21,8 +21,9 @@ from channel_manager.access.route import (
     needs,
 )
 from channel_manager.access.service import Access
-from channel_manager.db import AnyRow, Database
+from channel_manager.db import AnyRow
 from channel_manager.errors import InvalidInput, Problem
+from channel_manager.exchanges.route import KeptRoute, keep_accepted
 from channel_manager.measures import ORDERS_ACCEPTED
 from channel_manager.orders import intake, listing, service
 from channel_manager.orders.queries import view_order, view_order_in_scope
@@ -43,7 +44,7 @@ from channel_manager.strict_json import dumps
 
 log = structlog.get_logger(__name__)
 
-router = company_router("Orders", "/channelManager")
+router = company_router("Orders", "/channelManager", KeptRoute)
 Sync = Annotated[
     str | None,
     Query(description="1 or true: issue within the request; the reply is the settled order."),
@@ -181,8 +182,8 @@ async def delete_order(request: Request, access: CurrentAccess, order_id: str) -
     """Cancel an order: its wallets, tickets and coupons are void."""
     async with database_of(request).transaction() as conn:
         submission = await service.delete_order(conn, access, order_id)
-        view = await view_order(conn, submission.company_id, submission.order_id)
-    return json_reply(full(view, _public_url(request)))
+        reply = await _kept_view(conn, request, submission)
+    return bytes_reply(reply)
 
 
 @router.post(
@@ -199,8 +200,18 @@ async def confirm_order(
     headers = _ignored_fields(access, body)
     async with database_of(request).transaction() as conn:
         submission = await service.confirm_order(conn, access, order_id, body.paymentReference)
-        view = await view_order(conn, submission.company_id, submission.order_id)
-    return json_reply(full(view, _public_url(request)), headers=headers)
+        reply = await _kept_view(conn, request, submission)
+    return bytes_reply(reply, headers=headers)
+
+
+async def _kept_view(conn: AsyncConnection, request: Request, submission: Submission) -> bytes:
+    view = await view_order(conn, submission.company_id, submission.order_id)
+    body = dumps(full(view, _public_url(request)))
+    partner_id = view.order["partner_id"]
+    await keep_accepted(
+        conn, request, submission.order_id, HTTPStatus.OK, body, partner_id=partner_id
+    )
+    return body
 
 
 async def _plan(
@@ -224,7 +235,9 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
     async with database.transaction() as conn:
         kept = await idempotency.begin(conn, plan.idempotent) if plan.idempotent else None
         if kept is not None and kept.body is not None:
-            return bytes_reply(bytes(kept.body), kept.status, plan.headers)
+            body = bytes(kept.body)
+            await keep_accepted(conn, request, kept.order_id, kept.status, body)
+            return bytes_reply(body, kept.status, plan.headers)
         if kept is not None:
             submission = Submission(kept.company_id, kept.order_id, kept.submission)
         else:
@@ -240,21 +253,23 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
                     order_id=submission.order_id,
                     submission=submission.number,
                 )
+            if not plan.sync:
+                await keep_accepted(conn, request, submission.order_id, plan.status, body)
     ORDERS_ACCEPTED.inc()
     if plan.sync:
-        body = await _settled_reply(database, submission, plan, public_url)
+        body = await _settled_reply(request, submission, plan)
     return bytes_reply(body, plan.status, plan.headers)
 
 
-async def _settled_reply(
-    database: Database, submission: Submission, plan: _Plan, public_url: str
-) -> bytes:
+async def _settled_reply(request: Request, submission: Submission, plan: _Plan) -> bytes:
+    database = database_of(request)
     await settle(database, submission)
     async with database.transaction() as conn:
         view = await view_order(conn, submission.company_id, submission.order_id)
-        body = dumps(full(view, public_url))
+        body = dumps(full(view, _public_url(request)))
         if plan.idempotent:
             body = await idempotency.keep_first(conn, plan.idempotent, body)
+        await keep_accepted(conn, request, submission.order_id, plan.status, body)
     return body
 
 

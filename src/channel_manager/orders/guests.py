@@ -1,7 +1,7 @@
 """Guests' personal data: what is known of an e-mail address, and forgetting it.
 
-Personal are the names and addresses of orders, lines and wallets, and the kept first replies that
-repeat them. Numbers, prices, times and the trade's references are the venue's figures and stay.
+Personal are the names and addresses of orders, lines and wallets, and the kept replies and calls
+that repeat them. Numbers, prices, times and the trade's references are the venue's, and stay.
 """
 
 from collections import Counter
@@ -44,7 +44,8 @@ _EXPORT = text(f"""
         AND l.submission = m.submission AND l.line_no = m.line_no
     ORDER BY o.received_at, o.order_id, m.submission, m.line_no
 """)  # noqa: S608 - one statement in two parts, both ours
-_WALLETS = """
+_EMPTIED = "request_body = NULL, reply_body = NULL, emails = NULL, erased_at = now()"
+_COPIES = """
     wallets_done AS (
         UPDATE wallets w SET name = l.description
         FROM {these} m JOIN order_lines l ON l.company_id = m.company_id
@@ -57,6 +58,11 @@ _WALLETS = """
         WHERE r.company_id = m.company_id
             -- The gate's name guests too, and are kept for a scanner's repeat in the next moment.
             AND (r.order_id = m.order_id OR r.order_id IS NULL AND r.body IS NOT NULL)
+    ),
+    exchanges_done AS (
+        UPDATE exchanges e SET {emptied}
+        FROM {these} m
+        WHERE e.company_id = m.company_id AND e.order_id = m.order_id
     )
 """
 _ERASE = text(f"""
@@ -67,7 +73,12 @@ _ERASE = text(f"""
         WHERE l.company_id = m.company_id AND l.order_id = m.order_id
             AND l.submission = m.submission AND l.line_no = m.line_no
     ),
-    {_WALLETS.format(these="matching")},
+    {_COPIES.format(these="matching", emptied=_EMPTIED)},
+    other_exchanges_done AS (
+        -- Calls that no order has come of, or that named the guest in a place of their own.
+        UPDATE exchanges SET {_EMPTIED}
+        WHERE company_id = :company AND emails IS NOT NULL AND :email = ANY(emails)
+    ),
     orders_done AS (
         UPDATE orders o SET sell_to_email = '', sell_to_name = ''
         FROM matching m
@@ -146,11 +157,16 @@ _PSEUDONYMISE: TextClause = text(f"""
         WHERE l.company_id = m.company_id AND l.order_id = m.order_id
             AND l.submission = m.submission AND l.line_no = m.line_no
     ),
-    {_WALLETS.format(these="old_lines")}
+    {_COPIES.format(these="old_lines", emptied=_EMPTIED)}
     UPDATE orders o SET sell_to_email = {_PSEUDONYM.format(column="o.sell_to_email")},
         sell_to_name = '', pseudonymised_at = now()
     FROM old WHERE o.company_id = old.company_id AND o.order_id = old.order_id
     RETURNING o.company_id
+""")  # noqa: S608 - likewise
+# Of calls that no order has come of, there is no visit to count from.
+_FORGET_OTHERS = text(f"""
+    UPDATE exchanges SET {_EMPTIED}
+    WHERE emails IS NOT NULL AND happened_at < now() - make_interval(days => :days)
 """)  # noqa: S608 - likewise
 AT_ONCE = 500
 
@@ -160,6 +176,8 @@ async def pseudonymise_old_orders(database: Database, days: int) -> int:
 
     In batches, each a transaction; any number of processes may do it at once.
     """
+    async with database.transaction() as conn:
+        await conn.execute(_FORGET_OTHERS, {"days": days})
     total = 0
     while True:
         async with database.transaction() as conn:
