@@ -1,14 +1,14 @@
 """Finding orders by what a guest or partner may quote.
 
 Revision ID: 0018_search
-Revises: 0016_sales
+Revises: 0017_exchanges
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0018_search"
-down_revision = "0016_sales"
+down_revision = "0017_exchanges"
 branch_labels = None
 depends_on = None
 
