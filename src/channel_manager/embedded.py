@@ -27,6 +27,8 @@ from typing import IO
 
 import structlog
 
+from channel_manager.memory import share_of_memory
+
 log = structlog.get_logger(__name__)
 
 VERSION = 18
@@ -43,7 +45,10 @@ SETTINGS = {
     "max_connections": "200",
     # A new database fills from nothing: its tables are looked at before plans for empty ones hurt.
     "autovacuum_naptime": "10s",
-    "shared_buffers": "128MB",
+    # The rest is for the system's own cache, and for the processes beside it.
+    "shared_buffers": f"{share_of_memory(1 / 8, 128, 1_024)}MB",
+    # So that a busy hour isn't spent in checkpoints.
+    "max_wal_size": "2GB",
     "listen_addresses": "",
     "port": PORT,
 }
