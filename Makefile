@@ -52,6 +52,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/order_sizes.py
 	$(BIN)/python bench/availability.py
 	$(BIN)/python bench/venue_import.py
+	$(BIN)/python bench/spreadsheets.py
 	$(BIN)/python bench/webhooks.py
 	$(BIN)/python bench/outbound.py
 	$(BIN)/python bench/strict_json.py
@@ -60,6 +61,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/run_load.py --scenario all
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/pages.py
+	$(BIN)/python bench/console.py
 
 chaos: install ## Faults under load, 20 runs of each (40 minutes); says what it lacks
 	$(BIN)/python bench/run_chaos.py

@@ -105,6 +105,8 @@ def _csv_lines(rows: Sequence[Row], zone: tzinfo) -> bytes:
 
 def _csv_cell(cell: Cell, zone: tzinfo) -> str:
     match cell:
+        case str():
+            return '"' + defused(cell).replace('"', '""') + '"'
         case None | bool():
             return "" if cell is None else str(cell).lower()
         case Decimal():
@@ -113,8 +115,6 @@ def _csv_cell(cell: Cell, zone: tzinfo) -> str:
             return f"{_local(cell, zone):%Y-%m-%d %H:%M:%S}"
         case date():
             return cell.isoformat()
-        case str():
-            return '"' + defused(cell).replace('"', '""') + '"'
     return str(cell)
 
 
@@ -127,7 +127,7 @@ def defused(text: str) -> str:
 
 def is_dangerous(text: str) -> bool:
     """Whether a spreadsheet would calculate this text."""
-    return defused(text) != text
+    return _TAB_FIRST.match(text) is not None or _FORMULA.search(text) is not None
 
 
 async def stream_xlsx(sheet: Sheet) -> AsyncIterator[bytes]:

@@ -1,6 +1,5 @@
 """The venue file of what the database says: the same company gives the same bytes."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -11,6 +10,7 @@ import yaml
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.beside import beside
 from channel_manager.companies.models import Company
 from channel_manager.designs.pictures import Picture
 from channel_manager.designs.service import company_logos
@@ -82,7 +82,7 @@ async def _read_list(
     found = await conn.execute(select(table).where(table.c.company_id == company_id))
     rows = [dict(row) for row in found.mappings()]
     # Thousands of items take a second, for which nothing else must wait.
-    return await asyncio.to_thread(_sections, kept, rows, logos)
+    return await beside(_sections, kept, rows, logos)
 
 
 def _sections(kept: Kept, rows: Sequence[dict[str, Any]], logos: Logos) -> list[Section]:

@@ -1,6 +1,5 @@
 """Writing a venue file into the database: whole, in one transaction, as often as one likes."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.beside import beside
 from channel_manager.capacity.generation import generate_slots
 from channel_manager.clock import system_clock
 from channel_manager.companies.models import Company
@@ -47,7 +47,7 @@ async def compare_venue(conn: AsyncConnection, venue: VenueFile) -> list[Differe
     """What importing the file would change; writes nothing."""
     company_id = await find_venue_company(conn, venue.company)
     old = None if company_id is None else await read_venue(conn, company_id)
-    return await asyncio.to_thread(differences, old, venue)
+    return await beside(differences, old, venue)
 
 
 async def import_venue(
@@ -63,7 +63,7 @@ async def import_venue(
     await conn.execute(select(func.pg_advisory_xact_lock(lock)))
     company_id = await find_venue_company(conn, venue.company)
     old = None if company_id is None else await read_venue(conn, company_id)
-    found = await asyncio.to_thread(differences, old, venue)
+    found = await beside(differences, old, venue)
     company_id = await _write_company(conn, company_id, venue, changed=bool(found))
     if found:
         await keep_logos(conn, company_id, _pictures(venue))
@@ -107,9 +107,7 @@ async def _write_lists(
     progress: Progress,
 ) -> None:
     wanted = {(d.name, d.key) for d in found if d.kind in ("added", "changed")}
-    rows = {
-        kept.name: await asyncio.to_thread(_rows, kept, company_id, venue, wanted) for kept in KEPT
-    }
+    rows = {kept.name: await beside(_rows, kept, company_id, venue, wanted) for kept in KEPT}
     total, done = sum(map(len, rows.values())), 0
     for kept in KEPT:
         for some in _portions(rows[kept.name]):

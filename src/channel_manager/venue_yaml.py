@@ -13,8 +13,8 @@ import yaml
 Place = tuple[str | int, ...]
 NULLS = ("", "~", "null")
 # What a document may hold once its aliases are written out: a venue of 10,000 items has some
-# 400,000 values. A few lines can say more than any memory holds, or go deeper than any stack.
-MOST_VALUES = 1_000_000
+# 260,000 values. A few lines can say more than any memory holds, or go deeper than any stack.
+MOST_VALUES = 500_000
 DEEPEST = 50
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # An escape in a quoted text can write what no database keeps.

@@ -69,6 +69,27 @@ async def test_all_that_is_known_of_an_order(client, otto):
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
+async def test_what_was_sent_and_answered_is_there_as_it_was(client, otto):
+    made = await settle(client, sellToName=EVIL)
+    await client.put(f"{ORDERS_PATH}/{made['orderId']}", json=order())
+    page = await otto.page(f"/orders/{made['orderId']}")
+    raw = page.partition("Raw requests and replies")[2]
+    assert "PUT" in raw
+    assert "POST" in raw
+    assert "state-failed" in raw
+    assert "&lt;img src=x onerror=alert(1)&gt;" in raw
+    assert EVIL not in page
+
+
+async def test_a_call_that_was_refused_is_found_by_its_reference(client, otto):
+    refused = order(sellToOrderReference="REFUSED-1", items=[castle.line(itemNumber="NONE")])
+    assert (await client.post(ORDERS_PATH, json=refused)).status_code == 400
+    page = await otto.page("/orders?q=refused-1")
+    assert "Refused calls with this reference" in page
+    assert "NONE" in page
+    assert "Refused calls" not in await otto.page("/orders?q=nobody")
+
+
 async def test_a_draft_is_confirmed_and_an_order_is_cancelled(client, otto):
     draft = await settle(client, paymentReference="")
     where = f"/orders/{draft['orderId']}"

@@ -25,7 +25,7 @@ async def company(database, company_id):
 
 
 async def found(database, company, term="", **wanted) -> list[str]:
-    async with database.read() as conn:
+    async with database.snapshot() as conn:
         page = await search_orders(conn, company, Wanted(term, **wanted))
     assert page.after is None
     return [str(one.order_id) for one in page.orders]
@@ -158,7 +158,7 @@ async def test_pages_go_on_where_the_one_before_ended(client, database, company,
         for wanted in (Wanted(), Wanted("ada"), Wanted(statuses=frozenset({Status.ISSUED}))):
             seen, after, pages = [], None, 0
             while True:
-                async with database.read() as conn:
+                async with database.snapshot() as conn:
                     page = await search_orders(conn, company, wanted, after=after, size=2)
                 seen += [str(one.order_id) for one in page.orders]
                 after, pages = page.after, pages + 1
@@ -175,7 +175,7 @@ async def test_pages_go_on_where_the_one_before_ended(client, database, company,
 
 async def test_a_list_shows_what_an_order_is(client, database, company):
     made = await settle(client, sellToName="Ada", items=[castle.line(quantity=3)])
-    async with database.read() as conn:
+    async with database.snapshot() as conn:
         [one] = (await search_orders(conn, company, Wanted("ada"))).orders
     assert (one.guests, one.status, one.currency) == (3, "Issued", "DKK")
     assert one.total == sum(w["unitPriceInclVat"] for w in made["items"][0]["wallets"])

@@ -12,6 +12,7 @@ from channel_manager.cli.venue import schema_text
 from channel_manager.venue_export import write_yaml
 from channel_manager.venue_file import VenueFileError, read_venue_file, venue_schema
 from channel_manager.venue_rows import KEPT, row_of, section_of
+from channel_manager.venue_yaml import read_yaml
 from support.venues import venues
 
 ROOT = Path(__file__).parents[2]
@@ -238,3 +239,24 @@ def test_each_section_comes_back_from_its_row_as_it_was(venue):
     for kept in KEPT:
         for section in getattr(venue, kept.name):
             assert section_of(kept, row_of(kept, venue.partners[0].id, section)) == section
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &a [*a]", "1: *a is inside what it stands for, or stands for nothing"),
+        ("a: 1\nb: *x", "2: *x is inside what it stands for, or stands for nothing"),
+        ("a:\n - " + "[" * 60, "2: goes more than 50 levels deep"),
+        ("a: &a [1,2,3]\nb: &b [*a,*a]\nc: [*b,*b,*a]\n", None),
+    ],
+)
+def test_what_aliases_and_depth_would_make_is_counted_first(text, told):
+    faults = [f"{fault.line}: {fault.message}" for fault in read_yaml(text).faults]
+    assert faults[0].startswith(told) if told else faults == [], faults
+
+
+def test_a_few_lines_may_not_say_more_than_memory_holds(monkeypatch):
+    monkeypatch.setattr("channel_manager.venue_yaml.MOST_VALUES", 20)
+    assert read_yaml("a: &a [1,2,3]\nb: [*a,*a,*a]\n").faults == []
+    [fault] = read_yaml("a: &a [1,2,3]\nb: [*a,*a,*a,*a]\n").faults
+    assert (fault.line, fault.message) == (2, "holds more than 20 values; split the file")

@@ -1,7 +1,6 @@
 """Venue files: uploading one, seeing what it would change, having it applied."""
 
 from collections.abc import Callable
-from itertools import islice
 from uuid import UUID
 
 from fastapi import Request, Response, UploadFile
@@ -44,15 +43,15 @@ async def upload(request: Request, visit: CurrentVisit, venue: UploadFile) -> Re
 async def show_one(request: Request, visit: CurrentVisit, upload_id: UUID) -> Response:
     """What it would change, how far its import is, or what became of it."""
     async with database_of(request).read() as conn:
-        found = await uploads.find_upload(conn, visit.company.company_id, upload_id)
-    differences = uploads.read_told(list(islice(found.differences, MOST_SHOWN)))
+        found = await uploads.show_upload(conn, visit.company.company_id, upload_id, MOST_SHOWN)
+    differences = uploads.read_told(found.differences)
     text = wording_of(request).text
     return page(
         request,
         "catalogue_upload.html",
         upload=found,
         differences=differences,
-        more=len(found.differences) - len(differences),
+        more=found.told_count - len(differences),
         states=_states(text),
         steps=_steps(text),
         kinds=_kinds(text),

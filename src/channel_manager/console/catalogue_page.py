@@ -1,6 +1,5 @@
 """The catalogue: what the venue sells and for how much, to look through and to take away."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import languages
 from channel_manager.access.route import database_of
+from channel_manager.beside import beside
 from channel_manager.capacity.models import Admission
 from channel_manager.capacity.venue import ScheduleSection
 from channel_manager.catalog.prices import ALL_DAYS, Action, PriceChange, PriceRule
@@ -152,7 +152,7 @@ async def venue_file(request: Request, visit: CurrentVisit) -> Response:
     """The venue file of what is sold now; uploading it again changes nothing."""
     async with database_of(request).snapshot() as conn:
         venue = await read_venue(conn, visit.company.company_id)
-    text = await asyncio.to_thread(write_yaml, venue)
+    text = await beside(write_yaml, venue)
     headers = file_headers(f"{visit.company.name}.yaml")
     return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
 

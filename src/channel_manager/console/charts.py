@@ -2,7 +2,7 @@
 
 import sys
 from base64 import b64encode
-from collections.abc import Sequence
+from functools import lru_cache
 
 import pygal
 from pygal.style import Style
@@ -26,10 +26,12 @@ _STYLE = Style(
 )
 
 
-def bars(values: Sequence[float], labels: Sequence[str], printed: Sequence[str]) -> str:
+@lru_cache(maxsize=256)
+def bars(values: tuple[float, ...], labels: tuple[str, ...], printed: tuple[str, ...]) -> str:
     """A bar for each value with what is printed above it, as the address of a picture.
 
-    An image and not part of the page: the page's policy lets no style but its own apply.
+    Kept, since a page that renews itself shows the same one for a minute. An image and not part of
+    the page: the page's policy lets no style but its own apply.
     """
     chart = pygal.Bar(
         style=_STYLE,

@@ -16,6 +16,7 @@ from channel_manager.console.route import CurrentVisit, console_router, needs_ro
 from channel_manager.console.sessions import Visit
 from channel_manager.db import Database
 from channel_manager.errors import InvalidInput, NotFound, Problem
+from channel_manager.exchanges.service import refused_creates
 from channel_manager.orders import bulk
 from channel_manager.orders.search import FoundOrder, Wanted, all_orders, search_orders
 from channel_manager.orders.states import IN_FLIGHT, Status
@@ -76,13 +77,19 @@ Given = Annotated[Filters, Depends(read_filters)]
 async def found(request: Request, visit: CurrentVisit, given: Given, after: str = "") -> Response:
     """The orders that are looked for, newest first."""
     start = _uuid("after", after)
-    async with database_of(request).read() as conn:
+    async with database_of(request).snapshot() as conn:
         partners = await list_partners(conn, visit.company.company_id)
         result = await search_orders(conn, visit.company, given.wanted, after=start)
+        refused = []
+        if given.wanted.term and not result.orders:
+            # What was never accepted is no order; the calls that tried are kept all the same.
+            here = visit.company.company_id
+            refused = await refused_creates(conn, here, given.wanted.term)
     return page(
         request,
         "orders.html",
         found=result,
+        refused=refused,
         first=start is None,
         query=given.query,
         wanted=given.wanted,

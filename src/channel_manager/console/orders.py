@@ -14,6 +14,7 @@ from channel_manager.console.roles import Role
 from channel_manager.console.route import CurrentVisit, console_router, needs_role
 from channel_manager.console.timeline import changes, timeline
 from channel_manager.errors import InvalidStatus
+from channel_manager.exchanges.service import exchanges_of_order
 from channel_manager.issuance.numbers import job_id
 from channel_manager.orders import bulk, service
 from channel_manager.orders.queries import view_order
@@ -57,6 +58,7 @@ async def show(request: Request, visit: CurrentVisit, order_id: UUID, wallets: i
         view = await view_order(conn, here, order_id)
         found, number = await wallets_of(conn, here, order_id, page=part)
         happened = await timeline(conn, here, order_id)
+        exchanges = await exchanges_of_order(conn, here, order_id)
         partners = await list_partners(conn, here)
     order = view.order
     status = Status(order["status"])
@@ -76,6 +78,7 @@ async def show(request: Request, visit: CurrentVisit, order_id: UUID, wallets: i
         parts=-(-number // PAGE),
         happened=happened,
         changes=changes,
+        exchanges=exchanges,
         in_flight=status in IN_FLIGHT,
         may_do=_may_do(status, removed=order["removed_at"] is not None),
     )

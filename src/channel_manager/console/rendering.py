@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import orjson
 from babel import Locale
 from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -142,6 +143,14 @@ def _may(visit: Visit | None) -> Mapping[str, bool]:
     return {str(role): visit is not None and visit.role.includes(role) for role in Role}
 
 
+def _as_text(body: bytes) -> str:
+    """A body for people to read: JSON over several lines, anything else as it came."""
+    try:
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
 @cache
 def _environment(language: str) -> Environment:
     environment = Environment(
@@ -154,6 +163,7 @@ def _environment(language: str) -> Environment:
     )
     catalogue = console_wording(language, ZoneInfo("UTC")).catalogue
     environment.globals["pages"] = lambda: _pages(catalogue.gettext)
+    environment.filters["as_text"] = _as_text
     environment.globals["role_names"] = lambda: _role_names(catalogue.gettext)
     # The extension adds this, which its types don't tell.
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]

@@ -98,9 +98,9 @@ def _partners_sales(
         amount=sum(amounts, Decimal()),
         currency=group[0].currency,
         chart=bars(
-            [float(amount) for amount in amounts],
-            [words.date(day) for day in days],
-            [words.compact(amount) if amount else "" for amount in amounts],
+            tuple(float(amount) for amount in amounts),
+            tuple(words.date(day) for day in days),
+            tuple(words.compact(amount) if amount else "" for amount in amounts),
         )
         if drawn
         else "",

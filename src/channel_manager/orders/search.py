@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager import local_time
@@ -79,6 +80,7 @@ class FoundPage:
     looked_back_to: datetime | None
 
 
+_PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 # Each look-up is by an index of its own.
 _EXACT = Statement("""
     SELECT order_id FROM orders
@@ -155,7 +157,12 @@ async def search_orders(
     after: UUID | None = None,
     size: int = PAGE,
 ) -> FoundPage:
-    """A page of the company's orders that are what is wanted, newest first."""
+    """A page of the company's orders that are what is wanted, newest first.
+
+    In a transaction of the caller's (`Database.snapshot`).
+    """
+    # What is rare and what is common want different plans, and a kept one fits but one of them.
+    await conn.execute(_PLAN_ANEW)
     term = read_term(wanted.term)
     candidates = await _candidates(conn, company, wanted, term)
     narrowed = _Narrowed(company, wanted, term, candidates)
@@ -182,7 +189,7 @@ async def all_orders(
     """Every order that is what is wanted, newest first, read a part at a time."""
     after: UUID | None = None
     while True:
-        async with database.read() as conn:
+        async with database.snapshot() as conn:
             page = await search_orders(conn, company, wanted, after=after, size=500)
         for order in page.orders:
             yield order

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import cast, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.access.service import Access
+from channel_manager.beside import beside
 from channel_manager.companies.models import Company
 from channel_manager.companies.service import CompanyInfo
 from channel_manager.db import AnyRow, Database
@@ -38,6 +40,7 @@ _BESIDE_FILE = [
     for column in VenueUpload.__table__.columns
     if column.key not in ("content", "differences")
 ]
+_IS_KEPT = VenueUpload.content.is_not(None).label("is_kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ async def check_text(database: Database, company: CompanyInfo, text: str) -> Che
 async def read_file(text: str) -> VenueFile:
     """The venue that a file says, read beside the event loop. Errors: `InvalidInput`."""
     try:
-        return await asyncio.to_thread(read_venue_file, text, "file")
+        return await beside(read_venue_file, text, "file")
     except VenueFileError as error:
         problems = [
             Problem(f"line {fault.line}", fault.message) for fault in error.faults[:MOST_FAULTS]
@@ -227,10 +230,32 @@ async def lock_upload(conn: AsyncConnection, company_id: UUID, upload_id: UUID) 
     return await _one(conn, company_id, upload_id, lock=True)
 
 
+async def show_upload(
+    conn: AsyncConnection, company_id: UUID, upload_id: UUID, most: int
+) -> AnyRow:
+    """One upload as a page shows it: without its file, with so many of its `told_count` changes.
+
+    Errors: `NotFound`.
+    """
+    differences = VenueUpload.__table__.c.differences
+    first = func.jsonb_path_query_array(
+        differences, cast(literal(f"$[0 to {most - 1}]"), JSONPATH), type_=JSONB
+    )
+    found = await conn.execute(
+        select(
+            *_BESIDE_FILE,
+            _IS_KEPT,
+            first.label("differences"),
+            func.jsonb_array_length(differences).label("told_count"),
+        ).where(VenueUpload.company_id == company_id, VenueUpload.upload_id == upload_id)
+    )
+    return _there(found.one_or_none())
+
+
 async def list_uploads(conn: AsyncConnection, company_id: UUID, limit: int = 50) -> list[AnyRow]:
     """The newest uploads first, without their files."""
     rows = await conn.execute(
-        select(*_BESIDE_FILE, VenueUpload.content.is_not(None).label("is_kept"))
+        select(*_BESIDE_FILE, _IS_KEPT)
         .where(VenueUpload.company_id == company_id)
         .order_by(VenueUpload.upload_id.desc())
         .limit(limit)
@@ -251,7 +276,11 @@ async def _one(conn: AsyncConnection, company_id: UUID, upload_id: UUID, *, lock
     query = select(VenueUpload.__table__).where(
         VenueUpload.company_id == company_id, VenueUpload.upload_id == upload_id
     )
-    row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
+    found = await conn.execute(query.with_for_update() if lock else query)
+    return _there(found.one_or_none())
+
+
+def _there(row: AnyRow | None) -> AnyRow:
     if row is None:
         raise NotFound("There is no such upload.")
     return row

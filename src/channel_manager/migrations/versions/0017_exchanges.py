@@ -1,7 +1,7 @@
 """Partners' calls about orders, as they came and as they were answered.
 
 Revision ID: 0017_exchanges
-Revises: 0022_venue_uploads
+Revises: 0016_sales
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0017_exchanges"
-down_revision = "0022_venue_uploads"
+down_revision = "0016_sales"
 branch_labels = None
 depends_on = None
 
