@@ -18,7 +18,7 @@ from channel_manager.exchanges.service import (
     forget_old_exchanges,
     refused_creates,
 )
-from channel_manager.orders.guests import erase_guest, pseudonymise_old_orders
+from channel_manager.orders.guests import erase_guest, export_guest, pseudonymise_old_orders
 from channel_manager.settings import Settings
 from support import castle
 from support.castle import ORDERS_PATH, PARTNER, line, order
@@ -340,6 +340,16 @@ async def test_a_guest_is_erased_from_what_was_replaced_since(client, database, 
     assert newest.erased_at
     assert first.erased_at
     assert b"john@example.com" in replaced.request_body
+
+
+async def test_an_export_has_what_no_order_says(client, database, operator):
+    await client.post(ORDERS_PATH, json=order(sellToEmail=JANE))
+    await client.post(ORDERS_PATH, json=order(sellToEmail=JANE, items=[line(quantity=0)]))
+    async with database.read() as conn:
+        in_order, refused_call = await export_guest(conn, operator, JANE.upper())
+    assert "request_body" not in in_order
+    assert refused_call["status"] == 400
+    assert json.loads(refused_call["request_body"])["sellToEmail"] == JANE
 
 
 async def test_guests_of_old_orders_leave_their_exchanges(client, database, of_order):

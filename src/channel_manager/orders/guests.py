@@ -44,6 +44,13 @@ _EXPORT = text(f"""
         AND l.submission = m.submission AND l.line_no = m.line_no
     ORDER BY o.received_at, o.order_id, m.submission, m.line_no
 """)  # noqa: S608 - one statement in two parts, both ours
+# What no order says: calls that were refused, or that named the guest in a place of their own.
+_EXPORT_OTHERS = text("""
+    SELECT happened_at, method, path, status, order_id, request_body
+    FROM exchanges
+    WHERE company_id = :company AND emails IS NOT NULL AND :email = ANY(emails)
+    ORDER BY exchange_id
+""")
 _EMPTIED = "request_body = NULL, reply_body = NULL, emails = NULL, erased_at = now()"
 _COPIES = """
     wallets_done AS (
@@ -96,9 +103,13 @@ class Erased:
 
 
 async def export_guest(conn: AsyncConnection, access: Access, email: str) -> list[Fields]:
-    """All that is kept of an e-mail address at this company, one entry per order line."""
-    rows = await conn.execute(_EXPORT, _wanted(access, email))
-    return [_shown(row) for row in rows]
+    """All that is kept of an e-mail address at this company: an entry for each order line, and for
+    each call of a partner's that says what no order does.
+    """
+    wanted = _wanted(access, email)
+    rows = await conn.execute(_EXPORT, wanted)
+    others = await conn.execute(_EXPORT_OTHERS, wanted)
+    return [_shown(row) for row in rows] + [_call(row) for row in others]
 
 
 async def erase_guest(conn: AsyncConnection, access: Access, email: str) -> Erased:
@@ -111,6 +122,11 @@ async def erase_guest(conn: AsyncConnection, access: Access, email: str) -> Eras
     for row in rows:
         await record(conn, access, "guest.erase", f"order {row.order_id}")
     return Erased(len(rows))
+
+
+def _call(row: AnyRow) -> Fields:
+    # As text, although it may be cut within a character, or not be text at all.
+    return row._asdict() | {"request_body": bytes(row.request_body or b"").decode(errors="replace")}
 
 
 def _wanted(access: Access, email: str) -> Fields:
