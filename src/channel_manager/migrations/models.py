@@ -9,6 +9,7 @@ from channel_manager.console import models as _console
 from channel_manager.designs import models as _designs
 from channel_manager.gate import models as _gate
 from channel_manager.issuance import models as _issuance
+from channel_manager.octo import models as _octo
 from channel_manager.orders import models as _orders
 from channel_manager.orders import sales as _sales
 from channel_manager.partners import models as _partners
@@ -24,6 +25,7 @@ ALL_MODELS = (
     _designs,
     _gate,
     _issuance,
+    _octo,
     _orders,
     _sales,
     _partners,

@@ -99,3 +99,5 @@ class OrderLine(Table):
     external_references: Mapped[list[str] | None]
     # {"itemNumber", "visitDate", "visitTime"} per scheduled component; None where none was given.
     component_schedule: Mapped[list[dict[str, Any]] | None]
+
+    __table_args__ = (Index("ix_order_lines_visit", "company_id", "visit_date"),)
