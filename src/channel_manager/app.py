@@ -35,6 +35,8 @@ from channel_manager.manifests.api import logo_router
 from channel_manager.manifests.api import router as manifests_router
 from channel_manager.measures import REFUSALS
 from channel_manager.metrics import metrics
+from channel_manager.octo.api import router as octo_router
+from channel_manager.octo.edge import OctoEdge
 from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound_addresses import address_policy
@@ -103,7 +105,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     _add_health(app, database, settings)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
     pages = (gate_page_router, manifests_router, logo_router, api_pages_router, console_router)
-    for router in (*routers, gate_router, *pages):
+    for router in (*routers, gate_router, octo_router, *pages):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(
@@ -113,6 +115,7 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
         uploads=UPLOADS,
     )
     app.add_middleware(CompanyAddress)
+    app.add_middleware(OctoEdge)
     app.add_middleware(RequestMetrics)
     return app
 

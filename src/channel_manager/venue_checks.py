@@ -11,6 +11,7 @@ from channel_manager.capacity.venue import ItemAdmissionSection, admission_contr
 from channel_manager.catalog.prices import check_amount
 from channel_manager.clock import system_clock
 from channel_manager.issuance.numbers import NumberPattern, too_few, too_small
+from channel_manager.venue_octo import octo_contradictions
 from channel_manager.venue_sections import (
     CompanySection,
     CouponTypeSection,
@@ -50,6 +51,7 @@ def contradictions(venue: "VenueFile") -> Found:
     yield from _rules(venue)
     yield from _amounts(venue)
     yield from _admissions(venue)
+    yield from octo_contradictions(venue.items)
 
 
 def _admissions(venue: "VenueFile") -> Found:

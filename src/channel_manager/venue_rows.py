@@ -17,6 +17,7 @@ from channel_manager.db import Table
 from channel_manager.partners.models import Partner
 from channel_manager.strict_json import plain_decimal
 from channel_manager.venue_design import DesignSection
+from channel_manager.venue_octo import OctoSection
 from channel_manager.venue_sections import (
     CompanySection,
     CouponTypeSection,
@@ -143,6 +144,7 @@ def _item_row(item: ItemSection) -> Values:
         "admissions": [{"admission": use.code, "slots": use.slots} for use in item.admissions],
         "stores": item.stores,
         "code_format": item.code_format,
+        "octo": item.octo.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }
 
 
@@ -162,7 +164,12 @@ def _component_rows(item: ItemSection) -> list[Values]:
 
 def _item(row: Row) -> Values:
     admissions = [{"code": use["admission"], "slots": use["slots"]} for use in row["admissions"]]
-    values = _same(ItemSection, row) | {"number": row["item_number"], "admissions": admissions}
+    octo = OctoSection.model_validate(row["octo"])
+    values = _same(ItemSection, row) | {
+        "number": row["item_number"],
+        "admissions": admissions,
+        "octo": octo,
+    }
     amount, includes_vat = row["unit_price"], row["price_includes_vat"]
     price = None if amount is None else {"amount": _decimal(amount), "includes_vat": includes_vat}
     if row["kind"] == "package":

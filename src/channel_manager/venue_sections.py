@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from channel_manager.capacity.venue import ItemAdmissionSection
 from channel_manager.catalog.prices import Action, PriceChange, PriceRule, weekday_numbers
 from channel_manager.venue_design import CodeFormatName, DesignSection
+from channel_manager.venue_octo import OctoSection
 from channel_manager.venue_types import (
     Amount,
     Code,
@@ -231,6 +232,8 @@ class ItemSection(Section):
     """The stores that list it; all where this is left out."""
     code_format: CodeFormatName | None = None
     """How its numbers are drawn, whatever the designs say: for readers that take one kind only."""
+    octo: OctoSection = OctoSection()
+    """How it is sold by OCTO; by itself, as a product of one unit, where this is left out."""
 
 
 class ChangeSection(Section):

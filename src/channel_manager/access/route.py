@@ -36,28 +36,34 @@ class CompanyRoute(APIRoute):
         permission = Permission((self.openapi_extra or {})["x-permission"])
         handler = super().get_route_handler()
         takes_body = self.body_field is not None
+        needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def checked(request: Request) -> Response:
-            access = await _admit(request, permission)
+            access = await _admit(request)
+            self.check(request, access, permission)
+            request.state.access = access
             _check_query(request)
             with limits_of(request).one_of_few(access.key_id):
                 if takes_body:
-                    _check_media_type(request)
                     request = StrictRequest(request.scope, request.receive)
-                    await request.parse()
+                    if needs_body or await whole_body(request):
+                        _check_media_type(request)
+                        await request.parse()
                 return await handler(request)
 
         return checked
 
+    def check(self, request: Request, access: Access, permission: Permission) -> None:
+        """Whether this key may do this here. Errors: `Forbidden`, `NotFound`."""
+        check_allowed(access, request.state.company_address, permission)
 
-async def _admit(request: Request, permission: Permission) -> Access:
+
+async def _admit(request: Request) -> Access:
     access = await _identify(request)
     standing = limits_of(request).count(access.key_id, access.rate_limit)
     request.state.limit_headers = standing.headers()
     if standing.used_up:
         raise too_many(standing.reset_seconds, f"Over {standing.limit} requests in this window.")
-    check_allowed(access, request.state.company_address, permission)
-    request.state.access = access
     return access
 
 

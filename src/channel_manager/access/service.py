@@ -127,6 +127,11 @@ def check_allowed(access: Access, address: Address, permission: Permission) -> N
     Errors: `Forbidden`, and `NotFound` for an address that isn't the key's.
     """
     _check_address(access.company, address)
+    check_permitted(access, permission)
+
+
+def check_permitted(access: Access, permission: Permission) -> None:
+    """Whether the caller's key has this permission. Errors: `Forbidden`."""
     if permission not in access.permissions:
         raise Forbidden(f"This key lacks the permission {permission}; ask the venue for it.")
 

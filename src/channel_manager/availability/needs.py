@@ -25,8 +25,12 @@ class Bookable:
     start_time: time
     starts_at: datetime
     ends_at: datetime
-    # How many of the item there is room for.
+    # How many of the item there is room for, of how many.
     remaining: int
+    capacity: int
+    # Whether it can be ordered now, and until when.
+    on_sale: bool
+    sales_until: datetime
 
 
 def needs(item: ItemInfo, items: Catalogue) -> Counter[Need]:
@@ -53,9 +57,7 @@ def bookable(needed: Mapping[Need, int], rows: Sequence[AnyRow]) -> Iterator[Boo
         ((need, places),) = needed.items()
         for row in rows:
             if row.whole_day is need[1]:
-                yield Bookable(
-                    row.local_date, row.start_time, row.starts_at, row.ends_at, row.room // places
-                )
+                yield _bookable(row, [row], [places])
         return
     yield from _of_several(needed, rows)
 
@@ -79,14 +81,27 @@ def _of_several(needed: Mapping[Need, int], rows: Sequence[AnyRow]) -> Iterator[
 def _all_slots(
     needed: Mapping[Need, int], slots: Mapping[Need, list[AnyRow]], start: AnyRow
 ) -> Bookable | None:
-    ends, remaining = [], []
-    for need, places in needed.items():
+    found = []
+    for need in needed:
         slot = _slot_at(slots.get(need, []), start, whole_day=need[1])
         if slot is None:
             return None
-        ends.append(slot.ends_at)
-        remaining.append(slot.room // places)
-    return Bookable(start.local_date, start.start_time, start.starts_at, min(ends), min(remaining))
+        found.append(slot)
+    return _bookable(start, found, list(needed.values()))
+
+
+def _bookable(start: AnyRow, slots: Sequence[AnyRow], places: Sequence[int]) -> Bookable:
+    each = list(zip(slots, places, strict=True))
+    return Bookable(
+        local_date=start.local_date,
+        start_time=start.start_time,
+        starts_at=start.starts_at,
+        ends_at=min(slot.ends_at for slot in slots),
+        remaining=min(slot.room // taken for slot, taken in each),
+        capacity=min(slot.capacity // taken for slot, taken in each),
+        on_sale=all(slot.on_sale for slot in slots),
+        sales_until=min(slot.sales_until for slot in slots),
+    )
 
 
 def _slot_at(slots: list[AnyRow], start: AnyRow, *, whole_day: bool) -> AnyRow | None:

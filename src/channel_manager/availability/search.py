@@ -36,7 +36,8 @@ _ROOM = text("""
 """)
 _OPEN_SLOTS = text("""
     SELECT slot_id, admission_code, whole_day, local_date, start_time, starts_at, ends_at,
-        capacity - reserved AS room
+        capacity, capacity - reserved AS room, true AS on_sale,
+        coalesce(sales_until, ends_at) AS sales_until
     FROM time_slots
     WHERE company_id = :company AND admission_code = ANY(:admissions)
         AND local_date BETWEEN :first AND :last

@@ -2,7 +2,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from channel_manager.db import Table
@@ -80,6 +80,8 @@ class Item(Table):
     stores: Mapped[list[str]] = mapped_column(default=list)
     # How its numbers are drawn as codes; None: as the design says.
     code_format: Mapped[str | None]
+    # How it is sold by OCTO, as in the venue file; what is by default is left out.
+    octo: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
 
     __table_args__ = (CheckConstraint("kind IN ('ticket', 'coupon', 'package')", name="kind"),)
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -76,6 +76,10 @@ class ItemInfo:
     components: Sequence[ComponentInfo]
     admissions: Sequence[Mapping[str, Any]]
     stores: Sequence[str]
+    # None: as the design says.
+    code_format: str | None = None
+    # How it is sold by OCTO, as the venue file says it.
+    octo: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_package(self) -> bool:
@@ -227,6 +231,8 @@ def _item(
         components=[_component(part) for part in row.components],
         admissions=row.admissions,
         stores=row.stores,
+        code_format=row.code_format,
+        octo=row.octo,
     )
 
 

@@ -45,6 +45,13 @@ async def find_company(conn: AsyncConnection, company_id: UUID) -> CompanyInfo |
     return None if row is None else company_info(row)
 
 
+async def find_address(conn: AsyncConnection, company_id: UUID) -> list[str]:
+    """The lines of a company's address, as its guests see it; none where it says none."""
+    design = await conn.scalar(select(Company.design).where(Company.company_id == company_id))
+    lines: list[str] = (design or {}).get("address", [])
+    return lines
+
+
 async def list_companies(conn: AsyncConnection) -> list[CompanyInfo]:
     """All companies in this database, by name."""
     return [

@@ -10,6 +10,7 @@ from channel_manager.designs import models as _designs
 from channel_manager.exchanges import models as _exchanges
 from channel_manager.gate import models as _gate
 from channel_manager.issuance import models as _issuance
+from channel_manager.octo import models as _octo
 from channel_manager.orders import bulk as _bulk
 from channel_manager.orders import models as _orders
 from channel_manager.orders import sales as _sales
@@ -28,6 +29,7 @@ ALL_MODELS = (
     _exchanges,
     _gate,
     _issuance,
+    _octo,
     _orders,
     _bulk,
     _sales,

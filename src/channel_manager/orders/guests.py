@@ -15,6 +15,7 @@ from channel_manager.access.audit import record, record_as
 from channel_manager.access.service import Access
 from channel_manager.db import AnyRow, Database
 from channel_manager.installation import installation_secret
+from channel_manager.statements import Statement
 
 Fields = dict[str, Any]
 
@@ -60,6 +61,12 @@ _COPIES = """
         WHERE w.company_id = m.company_id AND w.order_id = m.order_id
             AND w.submission = m.submission AND w.line_no = m.line_no
     ),
+    bookings_done AS (
+        UPDATE octo_bookings b SET contact = '{{}}', notes = NULL, units = (
+            SELECT coalesce(jsonb_agg(unit.value - 'contact' ORDER BY n), '[]')
+            FROM jsonb_array_elements(b.units) WITH ORDINALITY AS unit (value, n))
+        FROM {these} m WHERE b.company_id = m.company_id AND b.order_id = m.order_id
+    ),
     replies_done AS (
         DELETE FROM idempotent_replies r USING {these} m
         WHERE r.company_id = m.company_id
@@ -100,6 +107,33 @@ class Erased:
     """What an erasure found."""
 
     orders: int
+
+
+_CHANGE = Statement("""
+    WITH lines_done AS (
+        UPDATE order_lines SET sell_to_name = :name, sell_to_email = :email,
+            sell_to_language = :language
+        WHERE company_id = :company AND order_id = :order AND submission = :submission
+    )
+    UPDATE orders SET sell_to_name = :name, sell_to_email = :email, sell_to_language = :language,
+        changed_at = now()
+    WHERE company_id = :company AND order_id = :order
+""")
+
+
+async def change_guest(
+    conn: AsyncConnection, order: AnyRow, *, name: str, email: str, language: str
+) -> None:
+    """Make an order and its lines another guest's; the caller has locked it. Tickets stay."""
+    await _CHANGE.run(
+        conn,
+        company=order.company_id,
+        order=order.order_id,
+        submission=order.submission,
+        name=name,
+        email=email,
+        language=language,
+    )
 
 
 async def export_guest(conn: AsyncConnection, access: Access, email: str) -> list[Fields]:

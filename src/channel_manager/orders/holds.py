@@ -1,12 +1,17 @@
 """Drafts whose hold has run out: their capacity goes back, the orders stay (domain: Capacity)."""
 
 from collections import defaultdict
+from datetime import datetime
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from channel_manager.access.service import Access
 from channel_manager.capacity import service as capacity
-from channel_manager.db import Database
+from channel_manager.db import AnyRow, Database
+from channel_manager.orders.trail import record_change
+from channel_manager.statements import Statement
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +30,21 @@ _EXPIRE = text("""
     WHERE orders.company_id = lapsed.company_id AND orders.order_id = lapsed.order_id
     RETURNING orders.company_id, orders.order_id
 """)
+
+
+_EXTEND = Statement("""
+    UPDATE orders SET hold_expires_at = :until, changed_at = now()
+    WHERE company_id = :company AND order_id = :order
+""")
+
+
+async def extend_hold(
+    conn: AsyncConnection, access: Access, order: AnyRow, until: datetime
+) -> None:
+    """Hold the places of a Draft for longer; the caller has locked it and looked at its hold."""
+    await _EXTEND.run(conn, company=order.company_id, order=order.order_id, until=until)
+    told = {"status": order.status, "holdExpiresAt": until.isoformat(timespec="seconds")}
+    await record_change(conn, access, "order.extend", order, told)
 
 
 async def expire_holds(database: Database) -> int:

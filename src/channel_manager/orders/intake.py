@@ -19,6 +19,7 @@ from channel_manager.issuance import service as issuance
 from channel_manager.issuance.numbers import NumberPattern, order_reference
 from channel_manager.jobs import enqueue
 from channel_manager.orders.checks import CheckedLine, CheckedOrder, check_order
+from channel_manager.orders.guards import check_not_admitted
 from channel_manager.orders.models import Order
 from channel_manager.orders.places import line_path
 from channel_manager.orders.queries import ORDER, lock_order_in_scope
@@ -44,11 +45,21 @@ async def create_order(
 
     Errors: `InvalidInput`, `DuplicateOrder`.
     """
+    order = await accept_order(conn, access, body, now)
+    await enqueue(conn, [job_of(submission_of(order), sync=sync)])
+    return order
+
+
+async def accept_order(
+    conn: AsyncConnection, access: Access, body: OrderIn, now: datetime
+) -> AnyRow:
+    """Write an order and its lines, for whoever settles it in the same transaction.
+
+    Errors: `InvalidInput`, `DuplicateOrder`.
+    """
     checked = await check_order(conn, access, body, now)
     order = await _insert_order(conn, access, checked, now)
-    submission = submission_of(order)
-    await _claim_references(conn, submission, checked.lines)
-    await enqueue(conn, [job_of(submission, sync=sync)])
+    await _claim_references(conn, submission_of(order), checked.lines)
     await record_new(conn, access, order)
     return order
 
@@ -67,8 +78,27 @@ async def replace_order(
     Errors: `NotFound`, `InvalidStatus`, `InvalidInput`; after any of them nothing has changed.
     """
     order = await lock_order_in_scope(conn, access, order_id)
+    replaced = await rewrite_order(conn, access, order, body, now, Operation.REPLACE)
+    await enqueue(conn, [job_of(submission_of(replaced), sync=sync)])
+    return replaced
+
+
+async def rewrite_order(
+    conn: AsyncConnection,
+    access: Access,
+    order: AnyRow,
+    body: OrderIn,
+    now: datetime,
+    operation: Operation,
+) -> AnyRow:
+    """Write new contents of an order that the caller has locked: its next submission, unsettled.
+
+    Errors: `InvalidStatus`, `InvalidInput`; the caller rolls back.
+    """
     _check_immutable(order, body)
-    change(Status(order.status), Operation.REPLACE)
+    change(Status(order.status), operation)
+    if order.status == Status.ISSUED:
+        await check_not_admitted(conn, order, "updated")
     checked = await check_order(conn, access, body, now)
     await issuance.void(conn, order.company_id, order.order_id)
     replaced = await resubmit(conn, order, _header(checked))
@@ -83,8 +113,7 @@ async def replace_order(
         access.company.zone,
         checked.wants,
     )
-    await enqueue(conn, [job_of(submission, sync=sync)])
-    await record_change(conn, access, "order.replace", order, replaced)
+    await record_change(conn, access, f"order.{operation}", order, replaced)
     return replaced
 
 

@@ -57,7 +57,8 @@ _FORGET = text("""
 _COUNT = text("""
     INSERT INTO sales_days (company_id, day, partner_id, orders, guests, amount_excl_vat,
         amount_incl_vat, currency)
-    SELECT p.company_id, d.day, p.partner_id, count(*), sum(l.guests), sum(w.excl), sum(w.incl),
+    SELECT p.company_id, d.day, p.partner_id, count(*), coalesce(sum(l.guests), 0),
+        coalesce(sum(w.excl), 0), coalesce(sum(w.incl), 0),
         c.currency
     FROM companies c
     CROSS JOIN LATERAL (

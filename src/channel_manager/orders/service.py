@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from channel_manager.access.service import Access
 from channel_manager.capacity import service as capacity
 from channel_manager.db import AnyRow
-from channel_manager.errors import InvalidInput, InvalidStatus
+from channel_manager.errors import InvalidStatus
 from channel_manager.issuance import service as issuance
 from channel_manager.jobs import enqueue
+from channel_manager.orders.guards import check_not_admitted, check_partner_active
 from channel_manager.orders.models import OrderLine
 from channel_manager.orders.queries import lock_order_in_scope
 from channel_manager.orders.states import IN_FLIGHT, Operation, Status, change
@@ -45,7 +46,7 @@ async def confirm_order(
     order = await lock_order_in_scope(conn, access, order_id)
     done = change(Status(order.status), Operation.CONFIRM)
     if done.changes:
-        await _check_partner_active(conn, order)
+        await check_partner_active(conn, order)
         if order.hold_ended_at is not None:
             await capacity.take_again(conn, submission_of(order).holder)
         await issuance.validate(conn, order.company_id, order.order_id)
@@ -71,7 +72,7 @@ async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> 
     order = await lock_order_in_scope(conn, access, order_id)
     done = change(Status(order.status), Operation.DELETE)
     if done.changes:
-        await _check_not_admitted(conn, order)
+        await check_not_admitted(conn, order, "deleted")
         await issuance.void(conn, order.company_id, order.order_id)
         await capacity.release(conn, order.company_id, [order.order_id], "deleted")
         await _DELETE.run(
@@ -120,27 +121,6 @@ async def _copy_lines(conn: AsyncConnection, order: AnyRow, submission: int) -> 
             ),
         )
     )
-
-
-async def _check_not_admitted(conn: AsyncConnection, order: AnyRow) -> None:
-    if await issuance.lock_admitted(conn, order.company_id, order.order_id):
-        raise InvalidStatus(
-            "A ticket of this order has been admitted, so the order can't be deleted.",
-            details={"status": order.status},
-        )
-
-
-_PARTNER_ACTIVE = Statement("""
-    SELECT active FROM partners WHERE company_id = :company AND partner_id = :partner
-""")
-
-
-async def _check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:
-    partner = await _PARTNER_ACTIVE.one(conn, company=order.company_id, partner=order.partner_id)
-    if partner is None or not partner.active:
-        raise InvalidInput(
-            "This partner is inactive; ask the venue to activate it.", code="partner_inactive"
-        )
 
 
 async def _publish(conn: AsyncConnection, order: AnyRow, name: EventName, status: Status) -> None:

@@ -85,6 +85,21 @@ async def settle(
         await settle(database, submission, traces=traces)
 
 
+async def settle_within(
+    conn: AsyncConnection, submission: Submission, hold_until: datetime | None = None
+) -> None:
+    """Issue a submission in the caller's own transaction, for callers that answer with its tickets.
+
+    A Draft is held until `hold_until`; as its partner's are, where that is None.
+    Errors: `Refused` for what the venue's rules don't allow; the caller rolls back.
+    """
+    left = await _issue(conn, [submission], {}, hold_until)
+    for message in left.refused.values():
+        raise Refused(message)
+    for one in left.settled:
+        _count(one)
+
+
 def _reason(submission: Submission, error: Exception) -> str:
     if isinstance(error, Refused):
         return error.message
@@ -99,7 +114,10 @@ def _reason(submission: Submission, error: Exception) -> str:
 
 
 async def _issue(
-    conn: AsyncConnection, submissions: Sequence[Submission], traces: Mapping[Submission, str]
+    conn: AsyncConnection,
+    submissions: Sequence[Submission],
+    traces: Mapping[Submission, str],
+    hold_until: datetime | None = None,
 ) -> _Left:
     left = _Left()
     orders = await _lock_in_flight(conn, submissions)
@@ -127,7 +145,7 @@ async def _issue(
         taken[submission.holder] = planned
         order = orders[submission]
         mintings.append(_minting(order, company, items, of_it, planned))
-        settled.append(_settled(order, traces.get(submission, "")))
+        settled.append(_settled(order, traces.get(submission, ""), hold_until))
     await mint(conn, mintings)
     # Late, so that a slot that many want is locked for as short as can be.
     await capacity.take(conn, company.company_id, taken)
@@ -155,9 +173,9 @@ def _minting(
     )
 
 
-def _settled(order: AnyRow, trace: str) -> _Settled:
+def _settled(order: AnyRow, trace: str, hold_until: datetime | None) -> _Settled:
     status = Status.ISSUED if order.payment_reference else Status.DRAFT
-    hold = None if order.payment_reference else _hold_end(order)
+    hold = None if order.payment_reference else hold_until or _hold_end(order)
     return _Settled(order, status, hold_expires_at=hold, manifest_id=uuid4(), traceparent=trace)
 
 

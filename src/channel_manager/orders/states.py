@@ -27,6 +27,9 @@ class Operation(StrEnum):
     CONFIRM = "confirm"
     REPLACE = "replace"
     DELETE = "delete"
+    # New contents for a Draft or an Issued order, of which no ticket has been admitted. Not the
+    # contract's: OCTO's resellers change what they have confirmed.
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ _TABLE = {
     (Status.DRAFT, Operation.CONFIRM): Change(Status.ISSUED),
     (Status.DRAFT, Operation.REPLACE): Change(Status.SUBMITTED),
     (Status.DRAFT, Operation.DELETE): Change(Status.CANCELLED, removes=True),
+    (Status.DRAFT, Operation.UPDATE): Change(Status.SUBMITTED),
+    (Status.ISSUED, Operation.UPDATE): Change(Status.SUBMITTED),
     (Status.ERROR, Operation.REPLACE): Change(Status.SUBMITTED),
     (Status.ERROR, Operation.DELETE): Change(Status.CANCELLED, removes=True),
     (Status.ISSUED, Operation.CONFIRM): _NO_CHANGE_ISSUED,
@@ -69,6 +74,7 @@ _PAST = {
     Operation.CONFIRM: "confirmed",
     Operation.REPLACE: "replaced",
     Operation.DELETE: "deleted",
+    Operation.UPDATE: "updated",
 }
 
 

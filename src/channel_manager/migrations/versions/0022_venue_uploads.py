@@ -1,7 +1,7 @@
 """Venue files uploaded in the console.
 
 Revision ID: 0022_venue_uploads
-Revises: 0019_bulk
+Revises: 0021_octo_items
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0022_venue_uploads"
-down_revision = "0019_bulk"
+down_revision = "0021_octo_items"
 branch_labels = None
 depends_on = None
 
