@@ -390,5 +390,7 @@ def check(method: str, path: str, answer: Any, active: str) -> None:
     validator = Draft202012Validator(
         schema_of(method, path, active), format_checker=FormatChecker()
     )
-    faults = [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(answer)]
+    faults = [
+        f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(answer)
+    ]
     assert not faults, faults
