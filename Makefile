@@ -58,6 +58,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/strict_json.py
 	$(BIN)/python bench/audit_cost.py
 	$(BIN)/python bench/exchange_cost.py
+	$(BIN)/python bench/search_cost.py
 	$(BIN)/python bench/run_load.py --scenario all
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/pages.py

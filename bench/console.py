@@ -41,7 +41,7 @@ def day(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
 
-def pages(orders: int, order_id: str) -> dict[str, Callable[[int], str]]:
+def pages(orders: int, order_id: UUID, newest_id: UUID) -> dict[str, Callable[[int], str]]:
     """The address of each page, for the n-th time that it is asked for."""
 
     def some(n: int) -> int:
@@ -70,6 +70,7 @@ def pages(orders: int, order_id: str) -> dict[str, Callable[[int], str]]:
         "orders, by a name, 1 in 20": found(lambda _: "jensen"),
         "orders, by the beginning": found(lambda n: f"first{n % 10}"),
         "orders, by nothing there": found(lambda n: f"nobody{n}"),
+        "orders, by a refused one's": found(lambda _: f"refused-{orders - orders % 100}"),
         "orders, failed": filtered(status="Error"),
         "orders, in flight": filtered(status=["Submitted", "Scheduled", "Processing"]),
         "orders, small partner": filtered(partner=_partner(7)),
@@ -81,6 +82,7 @@ def pages(orders: int, order_id: str) -> dict[str, Callable[[int], str]]:
         "orders, came on a day": filtered(came_from=day(-500), came_to=day(-500)),
         "orders, a name and a state": filtered(q="jensen", status="Draft"),
         "one order": lambda _: f"/orders/{order_id}",
+        "one order, with its calls": lambda _: f"/orders/{newest_id}",
         "runs": lambda _: "/orders/runs",
         "time slots": lambda n: f"/slots?day={day(n % 60)}",
         "partners": lambda _: "/partners",
@@ -135,7 +137,7 @@ async def measure(service: Service, orders: int, repeats: int) -> dict[str, Any]
     """All figures of one run."""
     connection = await asyncpg.connect(service.database_url)
     started = time.perf_counter()
-    order_id = await fill_venue(connection, orders)
+    old, newest = await fill_venue(connection, orders)
     await connection.close()
     print(f"{orders:,} orders in the database after {time.perf_counter() - started:.0f} s")
     database = Database(service.database_url, pool_size=2)
@@ -148,7 +150,7 @@ async def measure(service: Service, orders: int, repeats: int) -> dict[str, Any]
         form = {"login": "anna", "password": PASSWORD}
         async with session.post("/console/sign-in", data=form, allow_redirects=False) as reply:
             assert reply.status == 303, await reply.text()
-        for name, address in pages(orders, str(order_id)).items():
+        for name, address in pages(orders, old, newest).items():
             figures[name] = row = await timed(session, address, repeats)
             row["p50 / bare"] = round(row["p50"] / figures[BARE]["p50"], 1)
     return figures

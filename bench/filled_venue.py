@@ -4,7 +4,8 @@
 
 Orders of two wallets over three years and eight partners, one of them with hardly any; names of
 which some are common and some there once; two of a hundred cancelled, one unpaid, one failed. Each
-with its event, delivery, attempt and line in the audit trail. Ids lie in the order of time.
+with its event, delivery, attempt and line in the audit trail; the newest with the call that made
+them. Ids lie in the order of time.
 """
 
 import time
@@ -15,6 +16,7 @@ import asyncpg
 from scratch import PARTNER
 
 DAYS = 1_095
+EXCHANGE_DAYS = 30
 # Written out, so that the database can put the functions' text where they are called.
 NOW = int(time.time()) - 60
 # One in so many has the smallest partner.
@@ -132,13 +134,30 @@ _STATEMENTS = (
         'order.create', 'order ' || pg_temp.id('order', n, $2), '{}', '{"status": "Submitted"}'
     FROM generate_series(1, $2) AS n
     """,
+    # Of the last 30 days, as the service keeps them; one more of a hundred was refused.
+    f"""
+    INSERT INTO exchanges (company_id, exchange_id, happened_at, key_id, partner_id, order_id,
+        reference_key, method, path, request_id, status, duration_ms, request_body, request_bytes,
+        reply_body, reply_bytes)
+    SELECT $1, pg_temp.id('exchange' || status, n, $2), pg_temp.at(n, $2), $3,
+        pg_temp.partner(n, $3), CASE status WHEN 201 THEN pg_temp.id('order', n, $2) END,
+        CASE status WHEN 400 THEN 'refused-' || n END, 'POST', '/channelManager', 'request' || n,
+        status, 5, convert_to(repeat('request ', 50), 'UTF8'), 400,
+        convert_to(repeat('a reply ', 75), 'UTF8'), 600
+    FROM generate_series($2 - $2 * {EXCHANGE_DAYS} / {DAYS} + 1, $2) AS n,
+        unnest(ARRAY[201, 400]) AS status
+    WHERE status = 201 OR n % 100 = 0
+    """,
 )
 _TABLES = ("partners", "orders", "order_lines", "wallets", "assets", "webhook_events")
-_MORE_TABLES = ("webhook_deliveries", "webhook_attempts", "audit_events")
+_MORE_TABLES = ("webhook_deliveries", "webhook_attempts", "audit_events", "exchanges")
 
 
-async def fill_venue(connection: asyncpg.Connection, orders: int) -> UUID:
-    """Fill the scratch service's database; returns one order's id. A million takes minutes."""
+async def fill_venue(connection: asyncpg.Connection, orders: int) -> tuple[UUID, UUID]:
+    """Fill the scratch service's database; returns an old order's id and the newest's.
+
+    A million takes minutes.
+    """
     company_id: UUID = await connection.fetchval("SELECT company_id FROM companies")
     await connection.execute(_FUNCTIONS)
     for statement in _STATEMENTS:
@@ -146,7 +165,10 @@ async def fill_venue(connection: asyncpg.Connection, orders: int) -> UUID:
     for table in (*_TABLES, *_MORE_TABLES):
         await connection.execute(f"VACUUM ANALYZE {table}", timeout=1_800)
     await connection.execute("CHECKPOINT", timeout=1_800)
-    found: UUID = await connection.fetchval(
-        "SELECT order_id FROM orders WHERE reference_key = $1", f"filled-{orders // 2}"
-    )
-    return found
+    old, newest = [
+        await connection.fetchval(
+            "SELECT order_id FROM orders WHERE reference_key = $1", f"filled-{number}"
+        )
+        for number in (orders // 2, orders)
+    ]
+    return old, newest

@@ -51,7 +51,9 @@ async def test_by_everything_that_may_be_quoted(client, database, company):
         made["buyFromOrderReference"],
         made["buyFromOrderReference"].lower(),
         made["jobId"],
+        made["manifestUrl"],
         made["manifestUrl"].rpartition("=")[2],
+        wallet["manifestUrl"],
         wallet["walletId"],
         wallet["manifestUrl"].rpartition("=")[2],
         number,
@@ -76,7 +78,16 @@ async def test_by_everything_that_may_be_quoted(client, database, company):
     "term",
     [
         *("%", "_", "nobody", "zo%", "'", "''", "\\", ":*", "a & b", "!zoe", "x" * 5_000, "0", "é"),
-        *("TM-IMPORT-999999999999999999999", "TM-IMPORT-0", "🏰", "<->", "(", "zoe\x00", "00-"),
+        *(
+            "TM-IMPORT-999999999999999999999",
+            "TM-IMPORT-2147483648",
+            "TM-IMPORT-0",
+            "🏰",
+            "<->",
+            "(",
+            "zoe\x00",
+            "00-",
+        ),
     ],
 )
 async def test_what_nobody_has_quoted_finds_nothing(client, database, company, term):
@@ -153,6 +164,7 @@ async def test_pages_go_on_where_the_one_before_ended(client, database, company,
     made = [(await settle(client, sellToName="Ada"))["orderId"] for _ in range(7)][::-1]
     for looked_through, most in ((5_000, 4_000), (3, 2)):
         monkeypatch.setattr(search, "LOOKED_THROUGH", looked_through)
+        monkeypatch.setattr(search, "ASKED_FOR_NAMES", looked_through)
         monkeypatch.setattr(search, "MOST_CANDIDATES", most)
         search._statements.clear()  # noqa: SLF001 - they have the number in them
         for wanted in (Wanted(), Wanted("ada"), Wanted(statuses=frozenset({Status.ISSUED}))):

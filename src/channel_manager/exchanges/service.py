@@ -18,7 +18,7 @@ from channel_manager.statements import Statement
 
 # Of each body; a hundred lines of an order, or its reply with as many tickets.
 MOST_BYTES = 65_536
-MOST_SHOWN = 200
+MOST_SHOWN = 50
 PART = 5_000
 MOST_PARTS = 10
 

@@ -4,7 +4,6 @@ Whatever was typed is looked up in the indexes that fit, and gives a few candida
 orders are looked through, a bounded number for each page, so that no question takes for ever.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,9 +23,11 @@ from channel_manager.statements import Statement
 
 PAGE = 50
 # More that match are no longer looked up one by one: a common name's are found among the newest.
-MOST_CANDIDATES = 4_000
-# How many orders a page looks through at most, some 100 ms' worth.
+# Of orders, of their lines, and of their wallets, which may each bear the name.
+MOST_CANDIDATES = 5_000
+# How many orders a page looks through at most; fewer where each is asked for its guests' names.
 LOOKED_THROUGH = 5_000
+ASKED_FOR_NAMES = 3_000
 # By how much machines' clocks may differ: an order's id has its API process's time in it.
 CLOCKS = timedelta(hours=1)
 UNUSUAL = frozenset({Status.DRAFT, Status.ERROR, Status.CANCELLED})
@@ -105,27 +106,28 @@ _EXACT = Statement("""
     UNION SELECT order_id FROM orders WHERE company_id = :company AND job_number = :job
     LIMIT 1000
 """)
-# The fences keep the planner from walking all orders by time for one that it takes for common.
-_GUESTS = Statement("""
+_WORDS = """
     WITH wanted AS MATERIALIZED (
         SELECT CAST(string_agg(quote_literal(word) || ':*', ' & ') AS tsquery) AS query
         FROM unnest(guest_words(:company, :said, '')) AS word)
-    (SELECT 1 AS place, order_id FROM (
-        SELECT order_id FROM orders
-        WHERE array_to_tsvector(guest_words(company_id, sell_to_name, sell_to_email))
-            @@ (SELECT query FROM wanted) AND company_id = :company
-        OFFSET 0) a LIMIT :most)
-    UNION ALL (SELECT 2, order_id FROM (
-        SELECT order_id FROM order_lines
-        WHERE array_to_tsvector(guest_words(company_id, sell_to_name, sell_to_email))
-            @@ (SELECT query FROM wanted) AND company_id = :company
-        OFFSET 0) b LIMIT :most)
-    UNION ALL (SELECT 3, order_id FROM (
-        SELECT order_id FROM wallets
-        WHERE array_to_tsvector(guest_words(company_id, name, '')) @@ (SELECT query FROM wanted)
-            AND company_id = :company
-        OFFSET 0) c LIMIT :most)
-""")
+"""
+# The fence keeps the planner from walking all orders by time for one that it takes for common.
+_GUESTS = [
+    Statement(f"""
+        {_WORDS}
+        SELECT order_id FROM (
+            SELECT order_id FROM {table}
+            WHERE array_to_tsvector(guest_words(company_id, {columns}))
+                @@ (SELECT query FROM wanted) AND company_id = :company
+            OFFSET 0) found
+        LIMIT :most
+    """)  # noqa: S608 - our own text
+    for table, columns in (
+        ("orders", "sell_to_name, sell_to_email"),
+        ("order_lines", "sell_to_name, sell_to_email"),
+        ("wallets", "name, ''"),
+    )
+]
 _VISITS = Statement("""
     SELECT order_id FROM (
         SELECT order_id FROM order_lines
@@ -201,7 +203,7 @@ async def all_orders(
 
 
 _LAST = UUID(int=2**128 - 1)
-# Asked of one order at a time: without a fence the planner gathers all that match first.
+# Each behind a fence: the planner would else read all lines that match, however few it then needs.
 _LINES = """EXISTS (
     SELECT 1 FROM order_lines l
     WHERE l.company_id = o.company_id AND l.order_id = o.order_id AND l.submission = o.submission
@@ -236,10 +238,9 @@ async def _candidates(
         )
         if exact or not term.words:
             return [row.order_id for row in exact]
-        guests = await _GUESTS.rows(conn, company=here, said=term.said, most=MOST_CANDIDATES + 1)
-        found = Counter(row.place for row in guests)
-        if max(found.values(), default=0) <= MOST_CANDIDATES:
-            return list({row.order_id for row in guests})
+        guests = await _guests(conn, here, term)
+        if guests is not None:
+            return guests
     if wanted.visit_from is not None and wanted.visit_to is not None:
         lines = await _VISITS.rows(
             conn,
@@ -251,6 +252,17 @@ async def _candidates(
         if len(lines) <= MOST_CANDIDATES:
             return list({row.order_id for row in lines})
     return None
+
+
+async def _guests(conn: AsyncConnection, company: UUID, term: Term) -> Sequence[UUID] | None:
+    """The orders with this guest; None where there are many."""
+    found: set[UUID] = set()
+    for statement in _GUESTS:
+        rows = await statement.rows(conn, company=company, said=term.said, most=MOST_CANDIDATES + 1)
+        if len(rows) > MOST_CANDIDATES:
+            return None
+        found.update(row.order_id for row in rows)
+    return list(found)
 
 
 class _Narrowed:
@@ -341,22 +353,21 @@ def _statement(within: str, asked: str) -> Statement:
 
 
 def _sql(within: str, asked: str) -> str:
-    words = """
-        WITH wanted AS MATERIALIZED (
-            SELECT CAST(string_agg(quote_literal(word) || ':*', ' & ') AS tsquery) AS query
-            FROM unnest(guest_words(:company, :said, '')) AS word)
-    """
+    by_name = "wanted" in asked
+    most = ASKED_FOR_NAMES if by_name else LOOKED_THROUGH
     return f"""
-        {words if ":said" in asked or "wanted" in asked else ""}
-        SELECT order_id, received_at, matches, place = {LOOKED_THROUGH} AS looked_through
+        {_WORDS if by_name else ""}
+        SELECT order_id, received_at, matches, place = {most} AS looked_through
         FROM (
             SELECT o.order_id, o.received_at, ({asked}) AS matches, o.place
             FROM (
                 SELECT o.*, row_number() OVER (ORDER BY o.order_id DESC) AS place
                 FROM orders o
                 WHERE {within}
-                ORDER BY o.order_id DESC LIMIT {LOOKED_THROUGH}) o) looked
-        WHERE matches OR place = {LOOKED_THROUGH}
+                ORDER BY o.order_id DESC LIMIT {most}) o
+            -- So that each is asked once, and not again for the line below.
+            OFFSET 0) looked
+        WHERE matches OR place = {most}
         LIMIT :size
     """  # noqa: S608 - put together from the texts above
 

@@ -7,7 +7,9 @@ from uuid import UUID
 from channel_manager.schemas import parse_uuid
 
 LONGEST = 200
-_JOB = re.compile(r"TM-IMPORT-0*([0-9]{1,18})", re.IGNORECASE)
+_JOB = re.compile(r"TM-IMPORT-0*([0-9]{1,10})", re.IGNORECASE)
+_LARGEST_JOB = 2**31 - 1
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,15 @@ def read_term(text: str) -> Term | None:
         said=said,
         plain=re.sub(r"[\s-]", "", said),
         uuid=_uuid(said),
-        job_number=int(job[1]) if job else None,
+        job_number=int(job[1]) if job and int(job[1]) <= _LARGEST_JOB else None,
         words=any(character.isalpha() for character in said),
     )
 
 
 def _uuid(said: str) -> UUID | None:
+    # The last one of an address, as when a guest sends the link to their page.
+    found = _UUID.findall(said) if "/" in said else [said]
     try:
-        return parse_uuid(said)
+        return parse_uuid(found[-1]) if found else None
     except ValueError:
         return None
