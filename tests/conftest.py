@@ -13,6 +13,7 @@ from channel_manager.logs import configure_logs
 from channel_manager.settings import Settings
 from channel_manager.worker import run_worker
 from support import castle
+from support.octo import Reseller, selling
 from support.postgres import fresh_database, make_template, running_server
 
 
@@ -89,3 +90,30 @@ async def worker(database_url: str, settings: Settings) -> AsyncIterator[None]:
     yield
     stop.set()
     await asyncio.wait_for(task, 30)
+
+
+@pytest.fixture
+async def shop(
+    database: Database, database_url: str, settings: Settings
+) -> AsyncIterator[tuple[Reseller, Reseller, httpx.AsyncClient]]:
+    """The harbour of OCTO's example: two resellers, and a client of all of the company."""
+    async with selling(database, database_url, settings) as resellers_and_venue:
+        yield resellers_and_venue
+
+
+@pytest.fixture
+def reseller(shop: tuple[Reseller, Reseller, httpx.AsyncClient]) -> Reseller:
+    """One that sells for the harbour by OCTO."""
+    return shop[0]
+
+
+@pytest.fixture
+def other_reseller(shop: tuple[Reseller, Reseller, httpx.AsyncClient]) -> Reseller:
+    """Another one."""
+    return shop[1]
+
+
+@pytest.fixture
+def venue(shop: tuple[Reseller, Reseller, httpx.AsyncClient]) -> httpx.AsyncClient:
+    """The channel manager's own API, with a key to all of the harbour."""
+    return shop[2]

@@ -63,7 +63,7 @@ async def test_what_closing_does_is_shown_before_it_is_done(client, database, ot
     await client.post(f"{ORDERS_PATH}?sync=1", json=wanting(1) | {"paymentReference": ""})
     [first, second, *_] = await slot_ids(database)
     shown = await otto.do("/slots/check", action="close", slot=[first, second])
-    assert "2 orders are booked in them: 3 guests who have paid, 1 who have not yet." in shown
+    assert "Orders booked in them: 2. Guests who have paid: 3; who have not yet: 1." in shown
     assert re.findall(r'name="slot" value="([^"]+)"', shown) == [first, second]
     assert (await slot(database, first)).is_open
     done = await otto.do("/slots/change", action="close", slot=[first, second])

@@ -162,7 +162,7 @@ async def test_a_guest_that_is_erased_is_found_no_more(client, database, company
 
 async def test_pages_go_on_where_the_one_before_ended(client, database, company, monkeypatch):
     made = [(await settle(client, sellToName="Ada"))["orderId"] for _ in range(7)][::-1]
-    for looked_through, most in ((10_000, 5_000), (3, 2)):
+    for looked_through, most in ((5_000, 4_000), (3, 2)):
         monkeypatch.setattr(search, "LOOKED_THROUGH", looked_through)
         monkeypatch.setattr(search, "ASKED_FOR_NAMES", looked_through)
         monkeypatch.setattr(search, "MOST_CANDIDATES", most)

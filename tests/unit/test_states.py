@@ -3,27 +3,30 @@ import pytest
 from channel_manager.errors import InvalidStatus
 from channel_manager.orders.states import Change, Operation, Status, change
 
-# The contract's table in full: 7 states × 3 operations. None: refused.
+UPDATED = Change(Status.SUBMITTED)
+# The contract's table in full, and OCTO's update: 7 states × 4 operations. None: refused.
 TABLE = {
-    Status.DRAFT: (Change(Status.ISSUED), Change(Status.SUBMITTED), "removed"),
-    Status.ERROR: (None, Change(Status.SUBMITTED), "removed"),
-    Status.ISSUED: (Change(Status.ISSUED, changes=False), None, Change(Status.CANCELLED)),
-    Status.CANCELLED: (None, None, Change(Status.CANCELLED, changes=False)),
-    Status.SUBMITTED: (None, None, None),
-    Status.SCHEDULED: (None, None, None),
-    Status.PROCESSING: (None, None, None),
+    Status.DRAFT: (Change(Status.ISSUED), Change(Status.SUBMITTED), "removed", UPDATED),
+    Status.ERROR: (None, Change(Status.SUBMITTED), "removed", None),
+    Status.ISSUED: (Change(Status.ISSUED, changes=False), None, Change(Status.CANCELLED), UPDATED),
+    Status.CANCELLED: (None, None, Change(Status.CANCELLED, changes=False), None),
+    Status.SUBMITTED: (None, None, None, None),
+    Status.SCHEDULED: (None, None, None, None),
+    Status.PROCESSING: (None, None, None, None),
 }
 CASES = [
     (status, operation, expected)
     for status, row in TABLE.items()
     for operation, expected in zip(
-        (Operation.CONFIRM, Operation.REPLACE, Operation.DELETE), row, strict=True
+        (Operation.CONFIRM, Operation.REPLACE, Operation.DELETE, Operation.UPDATE),
+        row,
+        strict=True,
     )
 ]
 
 
 def test_the_table_is_whole():
-    assert len(CASES) == len(Status) * len(Operation) == 21
+    assert len(CASES) == len(Status) * len(Operation) == 28
 
 
 @pytest.mark.parametrize(("status", "operation", "expected"), CASES)

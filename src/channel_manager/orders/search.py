@@ -26,7 +26,7 @@ PAGE = 50
 # Of orders, of their lines, and of their wallets, which may each bear the name.
 MOST_CANDIDATES = 5_000
 # How many orders a page looks through at most; fewer where each is asked for its guests' names.
-LOOKED_THROUGH = 10_000
+LOOKED_THROUGH = 5_000
 ASKED_FOR_NAMES = 3_000
 # By how much machines' clocks may differ: an order's id has its API process's time in it.
 CLOCKS = timedelta(hours=1)
