@@ -109,6 +109,27 @@ async def test_names_of_each_guest_and_without_their_marks(client, database, com
         assert await found(database, company, term) == [made["orderId"]], term
 
 
+async def test_a_common_name_is_found_as_a_rare_one_is(client, database, company, monkeypatch):
+    await settle(client)
+    made = await settle(
+        client,
+        sellToName="Zoë O'Brien-Müller",
+        sellToEmail="Zoe.OBrien@example.com",
+        items=[
+            castle.line(wallet={"names": ["Łukasz Ødegård", "Plain McName"]}),
+            castle.line(sellToName="GRACE Hopper", sellToEmail=""),
+        ],
+    )
+    monkeypatch.setattr(search, "MOST_CANDIDATES", 0)
+    for term in (
+        *("zoe", "ZOË", "o'brien", "Müll", "muller zoe", "zoe.obrien@example.com"),
+        *("grace", "hopper grace", "odegard", "ØDEG", "mcname", "PLAIN m"),
+    ):
+        assert await found(database, company, term) == [made["orderId"]], term
+    for term in ("brace", "opper", "zoe grace", "muller@example.com", "zoe.obrien@example.org"):
+        assert await found(database, company, term) == [], term
+
+
 async def test_only_what_is_wanted(client, database, company):
     today = local_time.today(company.zone, system_clock())
     soon = await settle(client, sellToName="Ada")

@@ -108,7 +108,9 @@ _EXACT = Statement("""
 """)
 _WORDS = """
     WITH wanted AS MATERIALIZED (
-        SELECT CAST(string_agg(quote_literal(word) || ':*', ' & ') AS tsquery) AS query
+        SELECT CAST(string_agg(quote_literal(word) || ':*', ' & ') AS tsquery) AS query,
+            -- Without the company's mark before it.
+            (array_agg(substr(word, 10) ORDER BY length(word) DESC))[1] AS longest
         FROM unnest(guest_words(:company, :said, '')) AS word)
 """
 # The fence keeps the planner from walking all orders by time for one that it takes for common.
@@ -208,17 +210,28 @@ _LINES = """EXISTS (
     SELECT 1 FROM order_lines l
     WHERE l.company_id = o.company_id AND l.order_id = o.order_id AND l.submission = o.submission
         AND {} OFFSET 0)"""
-_NAME = """(
-    array_to_tsvector(guest_words(o.company_id, o.sell_to_name, o.sell_to_email))
-        @@ (SELECT query FROM wanted)
+# What is plain, and hasn't the letters in it, is passed over without taking it apart.
+_SAYS = """(
+    (octet_length({text}) > length({text})
+        OR strpos(lower({text}), (SELECT longest FROM wanted)) > 0)
+    AND array_to_tsvector(guest_words({one}.company_id, {columns}))
+        @@ (SELECT query FROM wanted))"""
+_BY_ORDER, _BY_LINE, _BY_WALLET = (
+    _SAYS.format(one=one, text=f"({' || '.join(columns)})", columns=", ".join(columns))
+    for one, columns in (
+        ("o", ("o.sell_to_name", "o.sell_to_email")),
+        ("l", ("l.sell_to_name", "l.sell_to_email")),
+        ("w", ("w.name", "''")),
+    )
+)
+_NAME = f"""(
+    {_BY_ORDER}
     OR EXISTS (
         SELECT 1 FROM order_lines l WHERE l.company_id = o.company_id AND l.order_id = o.order_id
-            AND array_to_tsvector(guest_words(l.company_id, l.sell_to_name, l.sell_to_email))
-                @@ (SELECT query FROM wanted) OFFSET 0)
+            AND {_BY_LINE} OFFSET 0)
     OR EXISTS (
         SELECT 1 FROM wallets w WHERE w.company_id = o.company_id AND w.order_id = o.order_id
-            AND array_to_tsvector(guest_words(w.company_id, w.name, ''))
-                @@ (SELECT query FROM wanted) OFFSET 0))"""
+            AND {_BY_WALLET} OFFSET 0))"""  # noqa: S608 - our own text
 
 
 async def _candidates(
