@@ -34,7 +34,7 @@ def harbour(**changes: dict[str, Any]) -> str:
     """The harbour's file, with some fields of some items changed: `TOWER={"octo": …}`."""
     parsed = yaml.safe_load(HARBOUR)
     for item in parsed["items"]:
-        item |= changes.pop(item["number"].replace("-", "_"), {})
+        item.update(changes.pop(item["number"].replace("-", "_"), {}))
     assert not changes
     return yaml.safe_dump(parsed, sort_keys=False, allow_unicode=True)
 
