@@ -240,7 +240,7 @@ async def test_the_audit_trail_is_narrowed(anna, venue, screenshots):
     await anna.goto(f"{base}/console/audit")
     await shots(anna, screenshots, "audit")
     await anna.get_by_label("What", exact=True).fill("venue.import")
-    await anna.get_by_role("button", name="Find").click()
+    await anna.locator("main").get_by_role("button", name="Find").click()
     await expect(anna.get_by_role("table")).to_contain_text("user anna")
     await anna.goto(f"{base}/console/audit?who=nobody")
     await expect(anna.get_by_text("Nothing like that was done.")).to_be_visible()

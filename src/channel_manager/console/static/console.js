@@ -7,11 +7,11 @@ document.addEventListener("submit", (event) => {
   if (words && !window.confirm(words)) event.preventDefault();
 });
 
-// "/" goes to the search, unless somebody is writing.
+// "/" goes to the search, the page's own where it has one, unless somebody is writing.
 document.addEventListener("keydown", (event) => {
   const writing = event.target.closest("input, select, textarea, [contenteditable]");
   if (event.key === "/" && !writing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const find = document.querySelector("[data-find]");
+    const find = document.querySelector("main [data-find]") ?? document.querySelector("[data-find]");
     if (find) {
       event.preventDefault();
       find.focus();
