@@ -1,7 +1,7 @@
 """When an option can be had: times, days, and the ids that they are booked by."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ Shown = dict[str, Any]
 # Under half left.
 LIMITED_PARTS = 2
 ONE_DAY = timedelta(days=1)
+SHORTEST_DAY = timedelta(hours=22)
 
 
 async def check_availability(
@@ -97,20 +98,20 @@ def id_of(option: Option, starts_at: datetime, day: date, zone: ZoneInfo) -> str
 def availability_out(option: Option, found: Bookable, zone: ZoneInfo, wanted: int = 1) -> Shown:
     """One time; `wanted` is how many units it must have room for to be available."""
     status = status_of(option, found)
-    free = not option.needed
-    whole_day = not option.is_timed or _is_whole_day(found, zone)
+    free, timed = not option.needed, option.is_timed
+    starts = local_time.with_offset(found.starts_at, zone)
     return {
-        "id": id_of(option, found.starts_at, found.local_date, zone),
-        "localDateTimeStart": local_time.with_offset(found.starts_at, zone),
+        "id": starts if timed else found.local_date.isoformat(),
+        "localDateTimeStart": starts,
         "localDateTimeEnd": local_time.with_offset(found.ends_at, zone),
-        "allDay": whole_day,
+        "allDay": not timed or _is_whole_day(found, zone),
         "available": found.on_sale and found.remaining >= max(wanted, 1),
         "status": status,
         "vacancies": None if free else found.remaining,
         "capacity": None if free else found.capacity,
         "maxUnits": setting(option.head, "maxUnits"),
         "utcCutoffAt": _utc(found.sales_until),
-        "openingHours": [] if option.is_timed else [_hours(found, zone)],
+        "openingHours": [] if timed else [_hours(found, zone)],
     }
 
 
@@ -269,10 +270,14 @@ def _hours(found: Bookable, zone: ZoneInfo) -> Mapping[str, str]:
 
 
 def _is_whole_day(found: Bookable, zone: ZoneInfo) -> bool:
-    return found.starts_at == local_time.day_start(
-        found.local_date, zone
-    ) and found.ends_at == local_time.day_start(found.local_date + ONE_DAY, zone)
+    # No day is shorter; most slots are.
+    long = found.ends_at - found.starts_at >= SHORTEST_DAY
+    return (
+        long
+        and found.starts_at == local_time.day_start(found.local_date, zone)
+        and found.ends_at == local_time.day_start(found.local_date + ONE_DAY, zone)
+    )
 
 
 def _utc(instant: datetime) -> str:
-    return local_time.with_offset(instant, ZoneInfo("UTC")).replace("+00:00", "Z")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channel_manager.db import AnyRow, new_id
-from channel_manager.errors import ChannelError
+from channel_manager.errors import ChannelError, NotFound
 from channel_manager.issuance import service as issuance
 from channel_manager.octo.booking_view import Booking, read_booking, visit_id
 from channel_manager.octo.calls import Call
@@ -44,6 +44,7 @@ from channel_manager.octo.schemas import (
     said,
 )
 from channel_manager.orders import service
+from channel_manager.orders.checks import find_partner
 from channel_manager.orders.guests import change_guest
 from channel_manager.orders.holds import extend_hold
 from channel_manager.orders.intake import DuplicateOrder, accept_order, rewrite_order
@@ -51,15 +52,11 @@ from channel_manager.orders.places import LINE_STEP
 from channel_manager.orders.queries import lock_order_in_scope
 from channel_manager.orders.settle import settle_within
 from channel_manager.orders.states import Operation
-from channel_manager.orders.submissions import submission_of
 from channel_manager.statements import Statement, json_text
 
 # Where the partner's drafts are held for ever, since a booking of OCTO says when its hold ends.
 DEFAULT_HOLD_MINUTES = 30
 
-_HOLD_MINUTES = Statement("""
-    SELECT hold_minutes FROM partners WHERE company_id = :company AND partner_id = :partner
-""")
 _INSERT = Statement("""
     INSERT INTO octo_bookings (company_id, order_id, partner_id, booking_uuid, request_hash,
         submission, units, reseller_reference, contact, notes)
@@ -70,16 +67,13 @@ _INSERT = Statement("""
 # For an order that came another way this is the first that OCTO adds to it.
 _WRITE = Statement("""
     INSERT INTO octo_bookings AS b (company_id, order_id, partner_id, booking_uuid, request_hash,
-        submission, units, reseller_reference, contact, notes)
+        submission, units, reseller_reference, contact, notes, confirmed_at)
     VALUES (:company, :order, :partner, :uuid, '', :submission, :units, :reseller_reference,
-        :contact, :notes)
+        :contact, :notes, CASE WHEN :confirms THEN now() END)
     ON CONFLICT (company_id, order_id) DO UPDATE SET submission = excluded.submission,
         units = excluded.units, reseller_reference = excluded.reseller_reference,
-        contact = excluded.contact, notes = excluded.notes, updated_at = now()
-""")
-_CONFIRMED = Statement("""
-    UPDATE octo_bookings SET confirmed_at = coalesce(confirmed_at, now()), updated_at = now()
-    WHERE company_id = :company AND order_id = :order
+        contact = excluded.contact, notes = excluded.notes, updated_at = now(),
+        confirmed_at = coalesce(b.confirmed_at, excluded.confirmed_at)
 """)
 _CANCELLED = Statement("""
     INSERT INTO octo_bookings AS b (company_id, order_id, partner_id, booking_uuid, request_hash,
@@ -111,14 +105,15 @@ async def reserve(
     company, partner = call.access.company.company_id, call.partner_id
     with in_octos_words(uuid=str(uuid), availability_id=contents.availability_id):
         try:
-            order = await accept_order(
+            accepted = await accept_order(
                 conn, call.access, order_body(contents, partner, str(uuid), contact), call.now
             )
         except DuplicateOrder:
             raise UuidTaken("") from None
-        minutes = body.expirationMinutes or await _hold_minutes(conn, call)
+        order = accepted.order
+        minutes = body.expirationMinutes or hold_minutes(accepted.checked.partner)
         until = order.received_at + timedelta(minutes=minutes)
-        await settle_within(conn, submission_of(order), until)
+        await settle_within(conn, offering.company, order, accepted.checked, until)
     await _claim_group_units(conn, order, contents)
     written = await _INSERT.run(
         conn,
@@ -172,9 +167,9 @@ async def confirm(
     _check_contact(booking.option, contact)
     contents = _contents(offering, booking, changed)
     with in_octos_words(uuid=uuid, availability_id=contents.availability_id):
-        await _change(conn, call, booking, order, contents, changed)
-        await service.confirm_order(conn, call.access, str(order.order_id), f"OCTO-{booking.uuid}")
-    await _CONFIRMED.run(conn, company=order.company_id, order=order.order_id)
+        order = await _change(conn, call, booking, order, contents, changed)
+        await service.confirm_locked(conn, call.access, order, f"OCTO-{booking.uuid}")
+    await _write(conn, order, booking, contents, changed, confirms=True)
     return await _checked(conn, offering, call, order.order_id, contents)
 
 
@@ -191,7 +186,8 @@ async def update(
         raise unprocessable(f"The booking is {_why_fixed(booking)}; it can't be changed.")
     contents = _contents(offering, booking, body)
     with in_octos_words(uuid=uuid, availability_id=contents.availability_id):
-        await _change(conn, call, booking, order, contents, body)
+        order = await _change(conn, call, booking, order, contents, body)
+        await _write(conn, order, booking, contents, body)
         if body.expirationMinutes and booking.status == "ON_HOLD":
             until = call.now + timedelta(minutes=body.expirationMinutes)
             await extend_hold(conn, call.access, order, until)
@@ -205,7 +201,9 @@ async def extend(
     order, booking = await _locked(conn, offering, call, uuid)
     if order is None or booking.status != "ON_HOLD":
         raise unprocessable(f"The booking is {booking.status}; only one that is ON_HOLD is held.")
-    minutes = body.expirationMinutes or await _hold_minutes(conn, call)
+    minutes = body.expirationMinutes
+    if minutes is None:
+        minutes = hold_minutes(await find_partner(conn, call.access, call.partner_id))
     until = (order.hold_expires_at or call.now) + timedelta(minutes=minutes)
     if until > call.now + timedelta(minutes=MAX_HOLD_MINUTES):
         raise unprocessable(f"A booking is held for at most {MAX_HOLD_MINUTES} minutes from now.")
@@ -244,13 +242,12 @@ async def _locked(
 ) -> tuple[AnyRow | None, Booking]:
     """The booking, and its order locked; no order where it was a hold and is cancelled."""
     order_id = await find_order_id(conn, call, uuid)
-    order = None
+    try:
+        order = await lock_order_in_scope(conn, call.access, str(order_id))
+    except NotFound:
+        order = None
+    # Read once nobody else can change it.
     row = await view_booking(conn, call, order_id)
-    if row.removed_at is None:
-        with in_octos_words(uuid=uuid):
-            order = await lock_order_in_scope(conn, call.access, str(order_id))
-        # As it is now that nobody else can change it.
-        row = await view_booking(conn, call, order_id)
     return order, _as_booking(offering, row, call, uuid)
 
 
@@ -261,38 +258,51 @@ async def _change(
     order: AnyRow,
     contents: Contents,
     body: UpdateIn,
+) -> AnyRow:
+    """The order as it is to be: new lines and tickets only where it is of something else."""
+    contact = _merged(booking, body)["contact"]
+    if contents.key == _current(booking).key:
+        if body.contact is not None:
+            await change_guest(conn, order, **_guest_columns(contact))
+        return order
+    reference, payment = order.sell_to_order_reference, order.payment_reference or None
+    accepted = await rewrite_order(
+        conn,
+        call.access,
+        order,
+        order_body(contents, order.partner_id, reference, contact, payment),
+        call.now,
+        Operation.UPDATE,
+    )
+    until = order.hold_expires_at
+    await settle_within(conn, call.access.company, accepted.order, accepted.checked, until)
+    await _claim_group_units(conn, accepted.order, contents)
+    with in_octos_words(uuid=booking.uuid):
+        return await lock_order_in_scope(conn, call.access, str(order.order_id))
+
+
+async def _write(
+    conn: AsyncConnection,
+    order: AnyRow,
+    booking: Booking,
+    contents: Contents,
+    body: DetailsIn,
+    *,
+    confirms: bool = False,
 ) -> None:
-    """Write what differs: new lines and tickets only where it is of something else."""
     merged = _merged(booking, body)
-    submission = order.submission
-    if contents.key != _current(booking).key:
-        reference, payment = order.sell_to_order_reference, order.payment_reference or None
-        rewritten = await rewrite_order(
-            conn,
-            call.access,
-            order,
-            order_body(contents, order.partner_id, reference, merged["contact"], payment),
-            call.now,
-            Operation.UPDATE,
-        )
-        await settle_within(conn, submission_of(rewritten), order.hold_expires_at)
-        await _claim_group_units(conn, rewritten, contents)
-        submission = rewritten.submission
-    elif not said(body):
-        return
-    elif body.contact is not None:
-        await change_guest(conn, order, **_guest_columns(merged["contact"]))
     await _WRITE.run(
         conn,
         company=order.company_id,
         order=order.order_id,
         partner=order.partner_id,
         uuid=UUID(booking.uuid),
-        submission=submission,
+        submission=order.submission,
         units=json_text(contents.units),
         reseller_reference=merged["resellerReference"],
         contact=json_text(merged["contact"]),
         notes=merged["notes"],
+        confirms=confirms,
     )
 
 
@@ -391,11 +401,10 @@ def _why_fixed(booking: Booking) -> str:
     return booking.status
 
 
-async def _hold_minutes(conn: AsyncConnection, call: Call) -> int:
-    found = await _HOLD_MINUTES.one(
-        conn, company=call.access.company.company_id, partner=call.partner_id
-    )
-    return min(found.hold_minutes or DEFAULT_HOLD_MINUTES, MAX_HOLD_MINUTES)
+def hold_minutes(partner: AnyRow | None) -> int:
+    """How long a partner's bookings are held where they don't say."""
+    said_of_all = partner.hold_minutes if partner else 0
+    return min(said_of_all or DEFAULT_HOLD_MINUTES, MAX_HOLD_MINUTES)
 
 
 async def _checked(

@@ -34,11 +34,8 @@ class Option:
     needed: Counter[Need]
     # HH:MM, venue-local; empty where the visit is bound to no time of day.
     start_times: Sequence[str]
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether it is booked for a time of day, or for a day."""
-        return any(not whole_day for _, whole_day in self.needed)
+    # Whether it is booked for a time of day, or for a day.
+    is_timed: bool
 
     def unit(self, unit_id: str) -> ItemInfo:
         """One of its units. Errors: `INVALID_UNIT_ID`."""
@@ -126,7 +123,8 @@ def group(
         product_id = head.octo.get("optionOf", number)
         option_id = DEFAULT_OPTION if product_id == number else number
         needed = needs(head, items)
-        option = Option(option_id, head, members, needed, _starts(needed, starts))
+        timed = any(not whole_day for _, whole_day in needed)
+        option = Option(option_id, head, members, needed, _starts(needed, starts), timed)
         options.setdefault(product_id, {})[option_id] = option
     products = {
         number: Product(number, items.items[number], _default_first(found))
