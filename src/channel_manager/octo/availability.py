@@ -97,21 +97,31 @@ def id_of(option: Option, starts_at: datetime, day: date, zone: ZoneInfo) -> str
 
 def availability_out(option: Option, found: Bookable, zone: ZoneInfo, wanted: int = 1) -> Shown:
     """One time; `wanted` is how many units it must have room for to be available."""
-    status = status_of(option, found)
-    free, timed = not option.needed, option.is_timed
+    return _lasting(option, found, zone) | _passing(option, found, wanted)
+
+
+def _lasting(option: Option, found: Bookable, zone: ZoneInfo) -> Shown:
+    """What stays while the slot does."""
+    timed = option.is_timed
     starts = local_time.with_offset(found.starts_at, zone)
     return {
         "id": starts if timed else found.local_date.isoformat(),
         "localDateTimeStart": starts,
         "localDateTimeEnd": local_time.with_offset(found.ends_at, zone),
         "allDay": not timed or _is_whole_day(found, zone),
-        "available": found.on_sale and found.remaining >= max(wanted, 1),
-        "status": status,
-        "vacancies": None if free else found.remaining,
-        "capacity": None if free else found.capacity,
+        "capacity": found.capacity if option.needed else None,
         "maxUnits": setting(option.head, "maxUnits"),
         "utcCutoffAt": _utc(found.sales_until),
         "openingHours": [] if timed else [_hours(found, zone)],
+    }
+
+
+def _passing(option: Option, found: Bookable, wanted: int) -> Shown:
+    """What changes with each order."""
+    return {
+        "available": found.on_sale and found.remaining >= max(wanted, 1),
+        "status": status_of(option, found),
+        "vacancies": found.remaining if option.needed else None,
     }
 
 
@@ -154,10 +164,20 @@ async def _times(
 def _with_prices(
     offering: Offering, option: Option, call: Call, found: Bookable, wanted: int
 ) -> Shown:
-    shown = availability_out(option, found, offering.company.zone, wanted)
-    if call.has_pricing:
-        shown["unitPricing"] = _unit_pricing(offering, option, found)
-    return shown
+    key = (
+        option.head.number,
+        call.has_pricing,
+        found.starts_at,
+        found.ends_at,
+        found.sales_until,
+        found.capacity,
+    )
+    kept = offering.kept_times()
+    if key not in kept:
+        kept[key] = _lasting(option, found, offering.company.zone)
+        if call.has_pricing:
+            kept[key]["unitPricing"] = _unit_pricing(offering, option, found)
+    return kept[key] | _passing(option, found, wanted)
 
 
 def _unit_pricing(offering: Offering, option: Option, found: Bookable) -> list[Shown]:
@@ -177,7 +197,7 @@ def _day_out(
     wanted: int,
 ) -> Shown:
     zone = offering.company.zone
-    shown_times = [availability_out(option, one, zone, wanted) for one in times]
+    shown_times = [_passing(option, one, wanted) for one in times]
     on_sale = [one for one in times if one.on_sale]
     free = not option.needed
     shown: Shown = {
