@@ -58,6 +58,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/audit_cost.py
 	$(BIN)/python bench/run_load.py --scenario all
 	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/octo.py
 	$(BIN)/python bench/pages.py
 
 chaos: install ## Faults under load, 20 runs of each (40 minutes); says what it lacks
