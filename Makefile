@@ -61,6 +61,7 @@ bench: install ## Measure, and print each figure beside what it is compared with
 	$(BIN)/python bench/search_cost.py
 	$(BIN)/python bench/run_load.py --scenario all
 	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/octo.py
 	$(BIN)/python bench/pages.py
 	$(BIN)/python bench/console.py
 

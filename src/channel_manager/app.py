@@ -37,6 +37,7 @@ from channel_manager.measures import REFUSALS
 from channel_manager.metrics import metrics
 from channel_manager.octo.api import router as octo_router
 from channel_manager.octo.edge import OctoEdge
+from channel_manager.octo.notifications import router as octo_notifications_router
 from channel_manager.openapi import Application
 from channel_manager.orders.api import router as orders_router
 from channel_manager.outbound_addresses import address_policy
@@ -105,7 +106,8 @@ def make_app(settings: Settings, url: str, *, clock: Clock = system_clock) -> Fa
     _add_health(app, database, settings)
     routers = (keys_router, orders_router, webhooks_router, catalog_router, availability_router)
     pages = (gate_page_router, manifests_router, logo_router, api_pages_router, console_router)
-    for router in (*routers, gate_router, octo_router, *pages):
+    octo = (octo_router, octo_notifications_router)
+    for router in (*routers, gate_router, *octo, *pages):
         app.include_router(router)
     # The last one added is the first that a request meets.
     app.add_middleware(

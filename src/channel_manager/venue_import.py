@@ -21,6 +21,7 @@ from channel_manager.venue_difference import Difference, differences
 from channel_manager.venue_export import find_venue_company, read_venue
 from channel_manager.venue_file import VenueFile
 from channel_manager.venue_rows import KEPT, Kept, company_values, row_of
+from channel_manager.webhooks.events import NotificationType, publish_notice
 
 ROWS_AT_ONCE = 500
 
@@ -72,6 +73,9 @@ async def import_venue(
     if company is not None:
         # Last, since it locks slots that orders wait for.
         await generate_slots(conn, company, system_clock())
+    if found:
+        await publish_notice(conn, company_id, NotificationType.PRODUCT)
+        await publish_notice(conn, company_id, NotificationType.AVAILABILITY)
     return Imported(company_id, len(venue.partners), len(venue.items), found)
 
 

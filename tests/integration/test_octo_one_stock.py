@@ -5,6 +5,8 @@ from datetime import date
 
 from sqlalchemy import text
 
+from channel_manager.cli.companies import operator_access, pick_company
+from channel_manager.orders.guests import erase_guest
 from support.castle import order
 from support.octo import ORDERS, RESELLER, day
 from support.slots import assert_audit_clean
@@ -152,3 +154,19 @@ async def test_events_tell_of_bookings_as_of_any_order(reseller, database):
             ("ota_cm_order_cancelled", "Cancelled"),
         ]
         assert await conn.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+
+
+async def test_a_forgotten_guest_is_forgotten_in_what_octo_keeps(reseller, venue, database):
+    unit = {"unitId": "TOUR", "contact": {"fullName": "Jane Doe"}}
+    held = await reseller.reserve(unitItems=[unit, {"unitId": "TOUR"}], notes="Jane's birthday")
+    booked = await reseller.confirm(held)
+    async with database.transaction() as conn:
+        access = operator_access(await pick_company(conn, None))
+        assert (await erase_guest(conn, access, "guest@example.com")).orders == 1
+    forgotten = await reseller.get(booked)
+    assert "Jane" not in str(forgotten)
+    assert "guest@example.com" not in str(forgotten)
+    assert [unit["uuid"] for unit in forgotten["unitItems"]] == [
+        unit["uuid"] for unit in booked["unitItems"]
+    ]
+    assert forgotten["unitItems"][0]["ticket"] == booked["unitItems"][0]["ticket"]

@@ -11,8 +11,9 @@ from channel_manager.access.permissions import Permission
 from channel_manager.access.route import database_of, needs
 from channel_manager.companies.service import find_address
 from channel_manager.measures import ORDERS_ACCEPTED
-from channel_manager.octo import availability, bookings, capabilities
-from channel_manager.octo.booking_view import Booking, booking_out, read_booking
+from channel_manager.octo import availability, bookings, capabilities, reservations
+from channel_manager.octo.booking import Booking, read_booking
+from channel_manager.octo.booking_view import booking_out
 from channel_manager.octo.calls import Call, CurrentCall, OctoRoute
 from channel_manager.octo.errors import bad_request, invalid_booking
 from channel_manager.octo.product_view import product_out, supplier_out
@@ -97,13 +98,13 @@ async def octo_reserve(request: Request, call: CurrentCall, body: ReserveIn) -> 
     """Hold places."""
     try:
         reply = await _write(
-            request, call, lambda conn, offering: bookings.reserve(conn, offering, call, body)
+            request, call, lambda conn, offering: reservations.reserve(conn, offering, call, body)
         )
-    except bookings.UuidTaken:
+    except reservations.UuidTaken:
         # The one that was quicker has committed, or the unique index would still wait for it.
         async with database_of(request).read() as conn:
             offering = await _offering(conn, call)
-            made = await bookings.repeated(conn, offering, call, body)
+            made = await reservations.repeated(conn, offering, call, body)
         if made is None:
             raise bad_request(f"uuid: {body.uuid} is another order; use a new uuid.") from None
         return json_reply(booking_out(offering, made, call))

@@ -1,7 +1,7 @@
 """When an option can be had: times, days, and the ids that they are booked by."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ Shown = dict[str, Any]
 # Under half left.
 LIMITED_PARTS = 2
 ONE_DAY = timedelta(days=1)
+SHORTEST_DAY = timedelta(hours=22)
 
 
 async def check_availability(
@@ -96,21 +97,31 @@ def id_of(option: Option, starts_at: datetime, day: date, zone: ZoneInfo) -> str
 
 def availability_out(option: Option, found: Bookable, zone: ZoneInfo, wanted: int = 1) -> Shown:
     """One time; `wanted` is how many units it must have room for to be available."""
-    status = status_of(option, found)
-    free = not option.needed
-    whole_day = not option.is_timed or _is_whole_day(found, zone)
+    return _lasting(option, found, zone) | _passing(option, found, wanted)
+
+
+def _lasting(option: Option, found: Bookable, zone: ZoneInfo) -> Shown:
+    """What stays while the slot does."""
+    timed = option.is_timed
+    starts = local_time.with_offset(found.starts_at, zone)
     return {
-        "id": id_of(option, found.starts_at, found.local_date, zone),
-        "localDateTimeStart": local_time.with_offset(found.starts_at, zone),
+        "id": starts if timed else found.local_date.isoformat(),
+        "localDateTimeStart": starts,
         "localDateTimeEnd": local_time.with_offset(found.ends_at, zone),
-        "allDay": whole_day,
-        "available": found.on_sale and found.remaining >= max(wanted, 1),
-        "status": status,
-        "vacancies": None if free else found.remaining,
-        "capacity": None if free else found.capacity,
+        "allDay": not timed or _is_whole_day(found, zone),
+        "capacity": found.capacity if option.needed else None,
         "maxUnits": setting(option.head, "maxUnits"),
         "utcCutoffAt": _utc(found.sales_until),
-        "openingHours": [] if option.is_timed else [_hours(found, zone)],
+        "openingHours": [] if timed else [_hours(found, zone)],
+    }
+
+
+def _passing(option: Option, found: Bookable, wanted: int) -> Shown:
+    """What changes with each order."""
+    return {
+        "available": found.on_sale and found.remaining >= max(wanted, 1),
+        "status": status_of(option, found),
+        "vacancies": found.remaining if option.needed else None,
     }
 
 
@@ -153,10 +164,20 @@ async def _times(
 def _with_prices(
     offering: Offering, option: Option, call: Call, found: Bookable, wanted: int
 ) -> Shown:
-    shown = availability_out(option, found, offering.company.zone, wanted)
-    if call.has_pricing:
-        shown["unitPricing"] = _unit_pricing(offering, option, found)
-    return shown
+    key = (
+        option.head.number,
+        call.has_pricing,
+        found.starts_at,
+        found.ends_at,
+        found.sales_until,
+        found.capacity,
+    )
+    kept = offering.kept_times()
+    if key not in kept:
+        kept[key] = _lasting(option, found, offering.company.zone)
+        if call.has_pricing:
+            kept[key]["unitPricing"] = _unit_pricing(offering, option, found)
+    return kept[key] | _passing(option, found, wanted)
 
 
 def _unit_pricing(offering: Offering, option: Option, found: Bookable) -> list[Shown]:
@@ -176,7 +197,7 @@ def _day_out(
     wanted: int,
 ) -> Shown:
     zone = offering.company.zone
-    shown_times = [availability_out(option, one, zone, wanted) for one in times]
+    shown_times = [_passing(option, one, wanted) for one in times]
     on_sale = [one for one in times if one.on_sale]
     free = not option.needed
     shown: Shown = {
@@ -269,10 +290,14 @@ def _hours(found: Bookable, zone: ZoneInfo) -> Mapping[str, str]:
 
 
 def _is_whole_day(found: Bookable, zone: ZoneInfo) -> bool:
-    return found.starts_at == local_time.day_start(
-        found.local_date, zone
-    ) and found.ends_at == local_time.day_start(found.local_date + ONE_DAY, zone)
+    # No day is shorter; most slots are.
+    long = found.ends_at - found.starts_at >= SHORTEST_DAY
+    return (
+        long
+        and found.starts_at == local_time.day_start(found.local_date, zone)
+        and found.ends_at == local_time.day_start(found.local_date + ONE_DAY, zone)
+    )
 
 
 def _utc(instant: datetime) -> str:
-    return local_time.with_offset(instant, ZoneInfo("UTC")).replace("+00:00", "Z")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

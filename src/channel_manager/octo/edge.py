@@ -115,6 +115,7 @@ def octo_error(status: int, body: bytes, language: str) -> tuple[int, bytes]:
     meaning = translations(language, WORDS).gettext(MEANINGS[octo_code])
     if octo_code == FAULT:
         # Nothing of ours helps a reseller here but the request's id, which is in the headers.
+        log.warning("octo_fault", code=code, told=detail)
         told, detail = {}, ""
     message = f"{meaning} {detail}".strip()
     fields = {"error": octo_code, "errorMessage": message, **_details(told, code, octo_code)}

@@ -1,7 +1,7 @@
 """OCTO's products, options and units: a company's items, grouped (decision 0024)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
@@ -21,6 +21,7 @@ DEFAULT_OPTION = "DEFAULT"
 # What a visit that is bound to no time of day is priced and ordered at; no clock skips it.
 ANY_TIME = time(12)
 MAX_OFFERINGS = 2_000
+MAX_TIMES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,8 @@ class Option:
     needed: Counter[Need]
     # HH:MM, venue-local; empty where the visit is bound to no time of day.
     start_times: Sequence[str]
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether it is booked for a time of day, or for a day."""
-        return any(not whole_day for _, whole_day in self.needed)
+    # Whether it is booked for a time of day, or for a day.
+    is_timed: bool
 
     def unit(self, unit_id: str) -> ItemInfo:
         """One of its units. Errors: `INVALID_UNIT_ID`."""
@@ -73,12 +71,20 @@ class Offering:
     # Where an item is found, by its number.
     places: Mapping[str, tuple[Product, Option]]
     _prices: dict[str, ItemPrices] = field(default_factory=dict)
+    # What of a time stays as it is from one call to the next; to be read and added to.
+    _times: dict[Hashable, dict[str, Any]] = field(default_factory=dict)
 
     def product(self, product_id: str) -> Product:
         """One product. Errors: `INVALID_PRODUCT_ID`."""
         if product_id not in self.products:
             raise invalid_product(product_id)
         return self.products[product_id]
+
+    def kept_times(self) -> dict[Hashable, dict[str, Any]]:
+        """Where `availability` keeps what it has made of times; emptied when it has grown large."""
+        if len(self._times) > MAX_TIMES:
+            self._times.clear()
+        return self._times
 
     def prices(self, item: ItemInfo) -> ItemPrices:
         """What one of a unit costs at each time, booked today."""
@@ -126,7 +132,8 @@ def group(
         product_id = head.octo.get("optionOf", number)
         option_id = DEFAULT_OPTION if product_id == number else number
         needed = needs(head, items)
-        option = Option(option_id, head, members, needed, _starts(needed, starts))
+        timed = any(not whole_day for _, whole_day in needed)
+        option = Option(option_id, head, members, needed, _starts(needed, starts), timed)
         options.setdefault(product_id, {})[option_id] = option
     products = {
         number: Product(number, items.items[number], _default_first(found))

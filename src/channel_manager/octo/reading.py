@@ -25,10 +25,10 @@ _SCOPE = """
     AND o.status IN ('Draft', 'Issued', 'Cancelled')
 """
 _BY_UUID = """
-    o.order_id IN (
+    o.order_id = ANY(ARRAY(
         SELECT order_id FROM octo_bookings
         WHERE company_id = :company AND partner_id = :partner AND booking_uuid = :uuid
-        UNION ALL SELECT CAST(:uuid AS uuid))
+        UNION ALL SELECT CAST(:uuid AS uuid)))
 """
 # One statement reads the booking and all its parts, so that they are of one instant.
 _VIEW = """
@@ -75,6 +75,7 @@ _VIEW = """
     FROM orders o
     LEFT JOIN octo_bookings b ON b.company_id = o.company_id AND b.order_id = o.order_id
 """
+# By ids in an array, so that a plan made while there were few orders goes by the key later too.
 # A reseller may choose as uuid what is another order's id: its own uuid comes first.
 _FIRST = "ORDER BY o.order_id = :uuid LIMIT 1"
 _ID = Statement(f"SELECT o.order_id FROM orders o WHERE {_SCOPE} AND {_BY_UUID} {_FIRST}")  # noqa: S608 - our own text
@@ -82,23 +83,22 @@ _VIEW_BY_UUID = Statement(f"{_VIEW} WHERE {_SCOPE} AND {_BY_UUID} {_FIRST}")
 _VIEW_BY_ID = Statement(f"{_VIEW} WHERE {_SCOPE} AND o.order_id = :order")
 _NEWEST = "ORDER BY o.received_at DESC, o.order_id LIMIT :most"
 _LIST_BY_RESELLER = Statement(f"""
-    {_VIEW} WHERE {_SCOPE} AND o.order_id IN (
+    {_VIEW} WHERE {_SCOPE} AND o.order_id = ANY(ARRAY(
         SELECT order_id FROM octo_bookings
         WHERE company_id = :company AND partner_id = :partner AND reseller_reference = :reference
         UNION ALL
         SELECT order_id FROM orders
         WHERE company_id = :company AND partner_id = :partner AND reference_key = :key
-            AND removed_at IS NULL)
+            AND removed_at IS NULL))
     {_NEWEST}
 """)  # noqa: S608 - our own text
 _LIST_BY_SUPPLIER = Statement(f"""
     {_VIEW} WHERE {_SCOPE} AND o.buy_from_order_reference = :reference {_NEWEST}
 """)
 _LIST_BY_DATE = Statement(f"""
-    {_VIEW} WHERE {_SCOPE} AND EXISTS (
-        SELECT 1 FROM order_lines l
-        WHERE l.company_id = o.company_id AND l.order_id = o.order_id
-            AND l.submission = o.submission AND l.visit_date BETWEEN :first AND :last)
+    {_VIEW} WHERE {_SCOPE} AND (o.order_id, o.submission) IN (
+        SELECT l.order_id, l.submission FROM order_lines l
+        WHERE l.company_id = :company AND l.visit_date BETWEEN :first AND :last)
     {_NEWEST}
 """)  # noqa: S608 - our own text
 

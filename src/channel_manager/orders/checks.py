@@ -104,7 +104,7 @@ async def check_order(
 
     Errors: `InvalidInput` with everything that is wrong, not only the first.
     """
-    partner = await _find_partner(conn, access, body.partnerId)
+    partner = await find_partner(conn, access, body.partnerId)
     items = await catalogue(conn, access.company)
     problems = [*_partner_problems(partner)]
     lines = []
@@ -132,7 +132,8 @@ _PARTNER = Statement(
 )
 
 
-async def _find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> AnyRow | None:
+async def find_partner(conn: AsyncConnection, access: Access, partner_id: UUID) -> AnyRow | None:
+    """A partner that the caller may sell as; None where there is none."""
     if access.partner_id not in (None, partner_id):
         return None
     found: AnyRow | None = await _PARTNER.one(

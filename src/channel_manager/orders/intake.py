@@ -4,6 +4,7 @@ Each function works inside the caller's transaction, which is committed at the e
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,14 @@ from channel_manager.statements import Statement, json_text
 REFERENCE_TRIES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An order's row as it was written, unsettled, and what it was checked to hold."""
+
+    order: AnyRow
+    checked: CheckedOrder
+
+
 class DuplicateOrder(ChannelError):
     """400: the partner has an order of this reference; the body names it."""
 
@@ -45,14 +54,14 @@ async def create_order(
 
     Errors: `InvalidInput`, `DuplicateOrder`.
     """
-    order = await accept_order(conn, access, body, now)
+    order = (await accept_order(conn, access, body, now)).order
     await enqueue(conn, [job_of(submission_of(order), sync=sync)])
     return order
 
 
 async def accept_order(
     conn: AsyncConnection, access: Access, body: OrderIn, now: datetime
-) -> AnyRow:
+) -> Accepted:
     """Write an order and its lines, for whoever settles it in the same transaction.
 
     Errors: `InvalidInput`, `DuplicateOrder`.
@@ -61,7 +70,7 @@ async def accept_order(
     order = await _insert_order(conn, access, checked, now)
     await _claim_references(conn, submission_of(order), checked.lines)
     await record_new(conn, access, order)
-    return order
+    return Accepted(order, checked)
 
 
 async def replace_order(
@@ -78,7 +87,7 @@ async def replace_order(
     Errors: `NotFound`, `InvalidStatus`, `InvalidInput`; after any of them nothing has changed.
     """
     order = await lock_order_in_scope(conn, access, order_id)
-    replaced = await rewrite_order(conn, access, order, body, now, Operation.REPLACE)
+    replaced = (await rewrite_order(conn, access, order, body, now, Operation.REPLACE)).order
     await enqueue(conn, [job_of(submission_of(replaced), sync=sync)])
     return replaced
 
@@ -90,7 +99,7 @@ async def rewrite_order(
     body: OrderIn,
     now: datetime,
     operation: Operation,
-) -> AnyRow:
+) -> Accepted:
     """Write new contents of an order that the caller has locked: its next submission, unsettled.
 
     Errors: `InvalidStatus`, `InvalidInput`; the caller rolls back.
@@ -114,7 +123,7 @@ async def rewrite_order(
         checked.wants,
     )
     await record_change(conn, access, f"order.{operation}", order, replaced)
-    return replaced
+    return Accepted(replaced, checked)
 
 
 def _header(checked: CheckedOrder) -> dict[str, Any]:

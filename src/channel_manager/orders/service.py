@@ -44,6 +44,14 @@ async def confirm_order(
     Errors: `NotFound`, `InvalidStatus`, `Refused` where its hold has run out and the place is gone.
     """
     order = await lock_order_in_scope(conn, access, order_id)
+    await confirm_locked(conn, access, order, payment_reference)
+    return submission_of(order)
+
+
+async def confirm_locked(
+    conn: AsyncConnection, access: Access, order: AnyRow, payment_reference: str
+) -> None:
+    """Likewise, of an order that the caller has locked."""
     done = change(Status(order.status), Operation.CONFIRM)
     if done.changes:
         await check_partner_active(conn, order)
@@ -60,7 +68,6 @@ async def confirm_order(
         await _publish(conn, order, EventName.CONFIRMED, done.to)
         told = {"status": done.to, "paymentReference": payment_reference}
         await record_change(conn, access, "order.confirm", order, told)
-    return submission_of(order)
 
 
 async def delete_order(conn: AsyncConnection, access: Access, order_id: str) -> Submission:

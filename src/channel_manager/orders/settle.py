@@ -21,10 +21,11 @@ from channel_manager.errors import Refused, Unavailable
 from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
 from channel_manager.issuance.service import Minting, mint
 from channel_manager.measures import ISSUANCE_SECONDS, ORDERS_SETTLED
+from channel_manager.orders.checks import CheckedOrder
 from channel_manager.orders.models import IN_FLIGHT_SQL, Order
 from channel_manager.orders.places import wants
 from channel_manager.orders.states import Status
-from channel_manager.orders.submissions import Submission
+from channel_manager.orders.submissions import Submission, submission_of
 from channel_manager.partners.models import Partner
 from channel_manager.statements import Statement
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
@@ -86,18 +87,26 @@ async def settle(
 
 
 async def settle_within(
-    conn: AsyncConnection, submission: Submission, hold_until: datetime | None = None
+    conn: AsyncConnection,
+    company: CompanyInfo,
+    order: AnyRow,
+    checked: CheckedOrder,
+    hold_until: datetime | None,
 ) -> None:
-    """Issue a submission in the caller's own transaction, for callers that answer with its tickets.
+    """Issue an order in the transaction that has just written it, so that its tickets are told.
 
-    A Draft is held until `hold_until`; as its partner's are, where that is None.
+    A Draft is held until `hold_until`; None: for ever.
     Errors: `Refused` for what the venue's rules don't allow; the caller rolls back.
     """
-    left = await _issue(conn, [submission], {}, hold_until)
+    submission = submission_of(order)
+    items = await catalogue(conn, company)
+    left = _Left()
+    lines = {submission: [line.to_issue for line in checked.lines]}
+    settled = _settled(order, "", hold_until)
+    await _issue_lines(conn, company, items, lines, {submission: settled}, left)
     for message in left.refused.values():
         raise Refused(message)
-    for one in left.settled:
-        _count(one)
+    ORDERS_SETTLED.labels(settled.status).inc()
 
 
 def _reason(submission: Submission, error: Exception) -> str:
@@ -117,7 +126,6 @@ async def _issue(
     conn: AsyncConnection,
     submissions: Sequence[Submission],
     traces: Mapping[Submission, str],
-    hold_until: datetime | None = None,
 ) -> _Left:
     left = _Left()
     orders = await _lock_in_flight(conn, submissions)
@@ -134,24 +142,38 @@ async def _issue(
             lines[submission] = [_line_to_issue(row, items) for row in rows]
         except Refused as refusal:
             left.refused[submission] = refusal.message
+    settled = {
+        submission: _settled(order, traces.get(submission, ""), _hold_end(order))
+        for submission, order in orders.items()
+    }
+    await _issue_lines(conn, company, items, lines, settled, left)
+    return left
+
+
+async def _issue_lines(
+    conn: AsyncConnection,
+    company: CompanyInfo,
+    items: Catalogue,
+    lines: Mapping[Submission, Sequence[LineToIssue]],
+    orders: Mapping[Submission, _Settled],
+    left: _Left,
+) -> None:
+    """Issue what there is room for, and note in `left` what there is not and what was settled."""
     wanted = {one.holder: wants(of_it, items) for one, of_it in lines.items()}
     plans = await capacity.plan(conn, company.company_id, company.zone, wanted)
-    mintings, taken, settled = [], {}, []
+    mintings, taken = [], {}
     for submission, of_it in lines.items():
         planned = plans[submission.holder]
         if isinstance(planned, Refused):
             left.refused[submission] = planned.message
             continue
         taken[submission.holder] = planned
-        order = orders[submission]
-        mintings.append(_minting(order, company, items, of_it, planned))
-        settled.append(_settled(order, traces.get(submission, ""), hold_until))
+        mintings.append(_minting(orders[submission].order, company, items, of_it, planned))
+        left.settled.append(orders[submission])
     await mint(conn, mintings)
     # Late, so that a slot that many want is locked for as short as can be.
     await capacity.take(conn, company.company_id, taken)
-    await _finish(conn, settled)
-    left.settled = settled
-    return left
+    await _finish(conn, left.settled)
 
 
 def _minting(
@@ -175,7 +197,7 @@ def _minting(
 
 def _settled(order: AnyRow, trace: str, hold_until: datetime | None) -> _Settled:
     status = Status.ISSUED if order.payment_reference else Status.DRAFT
-    hold = None if order.payment_reference else hold_until or _hold_end(order)
+    hold = None if order.payment_reference else hold_until
     return _Settled(order, status, hold_expires_at=hold, manifest_id=uuid4(), traceparent=trace)
 
 

@@ -33,7 +33,8 @@ _CLAIM = Statement("""
     WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     wanted AS MATERIALIZED (
         SELECT s.company_id, s.subscription_id, s.notification_url, s.event_version, s.app_id,
-            s.client_state, s.failing_since, c.name AS company_name,
+            s.client_state, s.failing_since, s.notification_types, s.headers,
+            c.name AS company_name,
             CASE WHEN s.overlap_until > now() THEN s.secrets ELSE s.secrets[1:1] END AS secrets,
             due.delivery_id, due.event_id
         FROM unnest(CAST(:companies AS uuid[]), CAST(:subscriptions AS uuid[]),
@@ -58,7 +59,9 @@ _CLAIM = Statement("""
     CROSS JOIN quick
     WHERE d.company_id = w.company_id AND d.delivery_id = w.delivery_id
     RETURNING w.*, d.attempts, d.created_at, e.event_name, e.payload, e.happened_at,
-        e.order_id, e.submission, e.sequence, e.traceparent
+        e.order_id, e.submission, e.sequence, e.traceparent,
+        coalesce((SELECT booking_uuid FROM octo_bookings b WHERE b.company_id = e.company_id
+            AND b.order_id = e.order_id), e.order_id) AS booking_uuid
 """)
 
 _RENEW = Statement("""

@@ -21,6 +21,15 @@ class EventName(StrEnum):
     CANCELLED = "ota_cm_order_cancelled"
 
 
+class NotificationType(StrEnum):
+    """What a subscription of OCTO's kind can be told of; all of them have one event name."""
+
+    PRODUCT = "PRODUCT_UPDATE"
+    AVAILABILITY = "AVAILABILITY_UPDATE"
+    BOOKING = "BOOKING_UPDATE"
+
+
+OCTO = "octo"
 # Sent on request, to try a receiver; nobody can subscribe to it.
 PING = "ota_cm_ping"
 
@@ -42,6 +51,8 @@ class OrderEvent:
 
 # One statement, since it is on the path of every order. A sequence can't be drawn twice: whoever
 # publishes holds the order's row. A paused subscription is written for, one that is gone is not.
+# What an order takes of a day or gives back concerns whoever sells for the venue, so that each
+# subscription to availability is told of the day.
 _PUBLISH = Statement("""
     WITH happened AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:events AS uuid[]), CAST(:partners AS uuid[]),
@@ -56,17 +67,52 @@ _PUBLISH = Statement("""
                 WHERE earlier.company_id = :company_id
                     AND earlier.order_id = happened.order_id),
             event_name, payload, traceparent
-        FROM happened)
+        FROM happened),
+    moved AS (
+        INSERT INTO webhook_events (company_id, event_id, event_name, payload, traceparent)
+        SELECT :company_id, gen_random_uuid(), 'AVAILABILITY_UPDATE', jsonb_build_object(
+                'localDateStart', min(visit_date), 'localDateEnd', max(visit_date)), ''
+        FROM happened JOIN order_lines USING (order_id)
+        WHERE company_id = :company_id AND EXISTS (
+            SELECT 1 FROM webhook_subscriptions s WHERE s.company_id = :company_id
+                AND s.event_name = 'octo' AND s.state <> 'gone'
+                AND 'AVAILABILITY_UPDATE' = ANY(s.notification_types))
+        HAVING count(*) > 0
+        RETURNING event_id),
+    told AS (
+        SELECT s.company_id, happened.event_id, s.subscription_id
+        FROM happened JOIN webhook_subscriptions s
+            ON s.event_name IN (happened.event_name, 'octo')
+        WHERE s.company_id = :company_id AND s.state <> 'gone'
+            AND (s.partner_id IS NULL OR s.partner_id = happened.partner_id)
+            AND (s.notification_types IS NULL OR 'BOOKING_UPDATE' = ANY(s.notification_types))
+        UNION ALL
+        SELECT s.company_id, moved.event_id, s.subscription_id
+        FROM moved CROSS JOIN webhook_subscriptions s
+        WHERE s.company_id = :company_id AND s.event_name = 'octo' AND s.state <> 'gone'
+            AND 'AVAILABILITY_UPDATE' = ANY(s.notification_types))
     INSERT INTO webhook_deliveries (company_id, delivery_id, event_id, subscription_id, state,
         attempts, last_error)
     SELECT company_id, gen_random_uuid(), event_id, subscription_id, 'waiting', 0, ''
-    FROM happened JOIN webhook_subscriptions USING (event_name)
-    WHERE company_id = :company_id AND state <> 'gone'
-        AND (webhook_subscriptions.partner_id IS NULL
-            OR webhook_subscriptions.partner_id = happened.partner_id)
+    FROM told
     RETURNING subscription_id
 """)
 
+_PUBLISH_NOTICE = Statement("""
+    WITH told AS MATERIALIZED (
+        SELECT subscription_id FROM webhook_subscriptions
+        WHERE company_id = :company_id AND event_name = 'octo' AND state <> 'gone'
+            AND :kind = ANY(notification_types)),
+    event AS (
+        INSERT INTO webhook_events (company_id, event_id, event_name, payload)
+        SELECT :company_id, :event_id, :kind, CAST(:payload AS jsonb)
+        WHERE EXISTS (SELECT 1 FROM told))
+    INSERT INTO webhook_deliveries (company_id, delivery_id, event_id, subscription_id, state,
+        attempts, last_error)
+    SELECT :company_id, gen_random_uuid(), :event_id, subscription_id, 'waiting', 0, ''
+    FROM told
+    RETURNING subscription_id
+""")
 _PUBLISH_PING = text("""
     WITH event AS (
         INSERT INTO webhook_events (company_id, event_id, event_name, payload)
@@ -109,6 +155,21 @@ def _payload(event: OrderEvent) -> str:
             "status": event.status,
         }
     )
+
+
+async def publish_notice(
+    conn: AsyncConnection, company_id: UUID, kind: NotificationType, **payload: str
+) -> None:
+    """Write, for OCTO's subscriptions, that what the venue sells or has room for has changed."""
+    written = await _PUBLISH_NOTICE.rows(
+        conn,
+        company_id=company_id,
+        event_id=new_id(),
+        kind=str(kind),
+        payload=json_text(payload),
+    )
+    for row in written:
+        announce_delivery(conn, company_id, row.subscription_id)
 
 
 async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> UUID:

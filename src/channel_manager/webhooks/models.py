@@ -34,6 +34,9 @@ class Subscription(Table):
     state_changed_at: Mapped[datetime | None]
     # Since when every attempt has failed; None after a success.
     failing_since: Mapped[datetime | None]
+    # Of OCTO's kind, whose `event_name` is "octo": what it is told of, and what is sent with it.
+    notification_types: Mapped[list[str] | None]
+    headers: Mapped[dict[str, str]] = mapped_column(default=dict, server_default=text("'{}'"))
 
     __table_args__ = (
         CheckConstraint("state IN ('active', 'paused', 'gone')", name="state"),

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from channel_manager.clock import Clock
@@ -12,6 +13,7 @@ from channel_manager.outbound_addresses import AddressPolicy
 from channel_manager.strict_json import dumps
 from channel_manager.tracing import span, traceparent
 from channel_manager.webhooks.backoff import Outcome, classify, next_delay
+from channel_manager.webhooks.events import NotificationType
 from channel_manager.webhooks.signing import sign
 
 
@@ -62,6 +64,8 @@ async def attempt(
 
 def event_body(delivery: AnyRow) -> bytes:
     """The bytes that are signed and sent; the same on every attempt (contract: Delivery)."""
+    if delivery.notification_types is not None:
+        return dumps(_octo_body(delivery))
     return dumps(
         {
             "value": [
@@ -80,9 +84,19 @@ def event_body(delivery: AnyRow) -> bytes:
     )
 
 
+def _octo_body(delivery: AnyRow) -> dict[str, Any]:
+    """What to fetch, and nothing else."""
+    head = {"supplierId": delivery.company_id, "utcCreatedAt": delivery.happened_at}
+    if delivery.order_id is None:
+        return {"notificationType": delivery.event_name, **head, **delivery.payload}
+    booking = {"id": delivery.order_id, "uuid": delivery.booking_uuid}
+    return {"notificationType": str(NotificationType.BOOKING), **head, "booking": booking}
+
+
 def event_headers(delivery: AnyRow, at: datetime, body: bytes) -> dict[str, str]:
     """Who sent these bytes, and which place the event has among those of its order."""
-    headers = sign(delivery.secrets, str(delivery.event_id), at, body)
+    signed = sign(delivery.secrets, str(delivery.event_id), at, body)
+    headers = {**delivery.headers, **signed}
     if delivery.order_id is not None:
         headers["webhook-order-submission"] = str(delivery.submission)
         headers["webhook-order-sequence"] = str(delivery.sequence)

@@ -80,6 +80,14 @@ async def unsubscribe(
 ) -> dict[str, Any]:
     """Delete a subscription, what waits for it and its log. Errors: `NotFound`."""
     row = await subscription_in_scope(conn, access, subscription_id, lock=True)
+    await delete_subscription(conn, row)
+    shown = subscription_out(row)
+    await record(conn, access, "webhook.delete", f"webhook {shown['id']}", before=_told(shown))
+    return shown
+
+
+async def delete_subscription(conn: AsyncConnection, row: AnyRow) -> None:
+    """Delete a subscription that the caller has found in its scope and locked."""
     mine = (
         Delivery.company_id == row.company_id,
         Delivery.subscription_id == row.subscription_id,
@@ -92,9 +100,6 @@ async def unsubscribe(
     )
     await conn.execute(delete(Delivery).where(*mine))
     await conn.execute(delete(Subscription).where(*_is(row)))
-    shown = subscription_out(row)
-    await record(conn, access, "webhook.delete", f"webhook {shown['id']}", before=_told(shown))
-    return shown
 
 
 async def rotate(
@@ -214,7 +219,9 @@ _SHOWN = (
 
 def _in_scope(query: AnySelect, access: Access) -> AnySelect:
     mine = true() if access.partner_id is None else Subscription.partner_id == access.partner_id
-    return query.where(Subscription.company_id == access.company.company_id, mine)
+    # Those of OCTO's kind are reached by OCTO alone.
+    own = Subscription.notification_types.is_(None)
+    return query.where(Subscription.company_id == access.company.company_id, mine, own)
 
 
 def _wanted(subscription_id: str) -> UUID:

@@ -1,15 +1,15 @@
 """Venue files uploaded in the console.
 
-Revision ID: 0022_venue_uploads
-Revises: 0021_octo_items
+Revision ID: 0023_venue_uploads
+Revises: 0022_octo_notifications
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0022_venue_uploads"
-down_revision = "0021_octo_items"
+revision = "0023_venue_uploads"
+down_revision = "0022_octo_notifications"
 branch_labels = None
 depends_on = None
 
