@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from support import castle
 from support.octo import GATE, NEVER, harbour, selling
 from support.slots import end_holds
 
@@ -90,7 +91,8 @@ async def test_twenty_at_once_confirm_once(reseller, database):
 
 async def test_what_the_option_requires_of_the_contact(database, database_url, settings):
     venue = harbour(TOWER={"octo": {"requiredContactFields": ["emailAddress", "phoneNumber"]}})
-    async with selling(database, database_url, settings, venue) as (reseller, _, _):
+    company_id = await castle.load_venue(database, venue)
+    async with selling(database, database_url, settings, company_id) as (reseller, _, _):
         held = await reseller.reserve("TOWER", contact={"phoneNumber": "+45 33 12 34 56"})
         path = f"/bookings/{held['uuid']}/confirm"
         told = await reseller.refused("POST", path, {"contact": {"fullName": "Jane Doe"}})

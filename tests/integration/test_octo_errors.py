@@ -9,7 +9,7 @@ from channel_manager.access.permissions import Permission
 from channel_manager.errors import Unavailable
 from channel_manager.octo import api
 from support import castle
-from support.octo import HARBOUR, RESELLER, Reseller, day, selling
+from support.octo import RESELLER, Reseller, day, selling
 
 
 def assert_octo(reply: httpx.Response, status: int, error: str) -> dict:
@@ -100,11 +100,10 @@ async def test_a_bad_token(reseller, headers):
     assert_octo(reply, 403, "UNAUTHORIZED")
 
 
-async def test_a_token_without_the_permission(database, database_url, settings):
-    async with selling(database, database_url, settings) as (reseller, _, _):
-        company_id = await castle.load_venue(database, HARBOUR)
+async def test_a_token_without_the_permission(database, database_url, settings, harbour_id):
+    async with selling(database, database_url, settings, harbour_id) as (reseller, _, _):
         key = await castle.make_key(
-            database, company_id, partner=RESELLER, permissions=(Permission.CATALOG_READ,)
+            database, harbour_id, partner=RESELLER, permissions=(Permission.CATALOG_READ,)
         )
         reader = Reseller(reseller.client, key)
         await reader.call("GET", "/products")
@@ -124,9 +123,9 @@ async def test_a_fault_of_ours_tells_nothing_of_itself(reseller):
     assert reply.headers["retry-after"]
 
 
-async def test_too_many_requests(database, database_url, settings):
+async def test_too_many_requests(database, database_url, settings, harbour_id):
     few = settings.model_copy(update={"rate_limit": 3})
-    async with selling(database, database_url, few) as (reseller, _, _):
+    async with selling(database, database_url, few, harbour_id) as (reseller, _, _):
         replies = [await reseller.ask("GET", "/products") for _ in range(4)]
         assert [reply.status_code for reply in replies] == [200, 200, 200, 429]
         assert_octo(replies[3], 429, "TOO_MANY_REQUESTS")

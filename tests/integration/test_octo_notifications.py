@@ -65,9 +65,9 @@ async def test_what_can_not_be_subscribed(reseller, wrong):
     assert await reseller.call("GET", PATH) == []
 
 
-async def test_an_address_inside_is_refused_as_for_webhooks(database, database_url):
+async def test_an_address_inside_is_refused_as_for_webhooks(database, database_url, harbour_id):
     settings = Settings(public_url="http://venue.example")
-    async with selling(database, database_url, settings) as (reseller, _, _):
+    async with selling(database, database_url, settings, harbour_id) as (reseller, _, _):
         body = {"url": "https://127.0.0.1/octo", "notificationTypes": BOOKING}
         assert (await reseller.refused("POST", PATH, body))["error"] == "BAD_REQUEST"
 

@@ -96,12 +96,11 @@ async def test_the_reply_says_which_capabilities_are_active(reseller):
     assert reply.headers["octo-capabilities"] == "octo/pricing"
 
 
-async def test_a_venue_that_says_nothing_of_octo_sells_by_it(database, database_url, settings):
-    text = castle.CASTLE_FILE.read_text(encoding="utf-8")
-    async with selling(database, database_url, settings, text) as (_, _, venue):
-        key = await castle.make_key(
-            database, await castle.load_venue(database, text), partner=castle.PARTNER
-        )
+async def test_a_venue_that_says_nothing_of_octo_sells_by_it(
+    database, database_url, settings, company_id
+):
+    async with selling(database, database_url, settings, company_id) as (_, _, venue):
+        key = await castle.make_key(database, company_id, partner=castle.PARTNER)
         reseller = Reseller(venue, key)
         del venue.headers["x-np-api-key"]
         (castles,) = await reseller.call("GET", "/products")

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from support import castle
 from support.octo import HARBOUR, NEVER, day, selling
 
 
@@ -188,12 +189,14 @@ async def test_only_what_is_on_hold_can_be_extended(reseller):
 
 async def test_drafts_that_are_held_for_ever_are_not_so_by_octo(database, database_url, settings):
     text_ = HARBOUR.replace("holdMinutes: 30", "holdMinutes: 0")
-    async with selling(database, database_url, settings, text_) as (reseller, _, _):
+    company_id = await castle.load_venue(database, text_)
+    async with selling(database, database_url, settings, company_id) as (reseller, _, _):
         assert seconds(await reseller.reserve()) == 1800
 
 
 async def test_an_inactive_partner_sells_nothing(database, database_url, settings):
     text_ = HARBOUR.replace("    holdMinutes: 30", "    holdMinutes: 30\n    active: false", 1)
-    async with selling(database, database_url, settings, text_) as (reseller, _, _):
+    company_id = await castle.load_venue(database, text_)
+    async with selling(database, database_url, settings, company_id) as (reseller, _, _):
         told = await reseller.refused("POST", "/bookings", await reseller.reserving())
         assert told["error"] == "UNPROCESSABLE_ENTITY"

@@ -8,8 +8,11 @@ from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from channel_manager.access.permissions import ALL_PERMISSIONS, Permission
 from channel_manager.access.service import create_key
+from channel_manager.companies.models import Company
 from channel_manager.db import Database
 from channel_manager.venue_file import read_venue_file
 from channel_manager.venue_import import import_venue
@@ -31,6 +34,12 @@ async def load_venue(database: Database, text: str | None = None) -> UUID:
     venue = read_venue_file(text or CASTLE_FILE.read_text(encoding="utf-8"), "venue.yaml")
     async with database.transaction() as conn:
         return (await import_venue(conn, venue)).company_id
+
+
+async def company_of(database: Database) -> UUID:
+    """The id of the only company there is."""
+    async with database.read() as conn:
+        return (await conn.execute(select(Company.company_id))).scalar_one()
 
 
 async def make_key(

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import yaml
@@ -116,10 +116,9 @@ class Reseller:
 
 @asynccontextmanager
 async def selling(
-    database: Database, url: str, settings: Settings, text: str = HARBOUR
+    database: Database, url: str, settings: Settings, company_id: UUID
 ) -> AsyncIterator[tuple[Reseller, Reseller, httpx.AsyncClient]]:
     """The application with the harbour: two resellers, and the venue's own client."""
-    company_id = await castle.load_venue(database, text)
     own = await castle.make_key(database, company_id)
     keys = [
         await castle.make_key(database, company_id, partner=partner)

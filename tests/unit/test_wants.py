@@ -19,6 +19,9 @@ def slot(code: str, hour: int, room: int, *, hours: int = 1, whole_day: bool = F
         starts_at=start,
         ends_at=start + timedelta(hours=hours),
         room=room,
+        capacity=room + 1,
+        on_sale=True,
+        sales_until=start,
     )
 
 
