@@ -245,13 +245,6 @@ async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
     try:
         async with driver.transaction():
             yield
-    except Exception as error:
-        # The rollback of a statement that was cancelled may fail, which mustn't hide that this
-        # task is to end: it would go on, and whoever ends it would wait for ever.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from error
-        raise
     finally:
         if driver.is_in_transaction():
             # Neither committed nor rolled back, as when the task was ended: the pool must not
@@ -278,7 +271,8 @@ def announce(conn: AsyncConnection, news: str, channel: str = NEWS) -> None:
 def translated_errors() -> Iterator[None]:
     """The one place where a driver's error becomes ours: passing faults are `Unavailable`."""
     try:
-        yield
+        with _ending_told_first():
+            yield
     except (DBAPIError, asyncpg.PostgresError) as error:
         if is_passing(error):
             DATABASE_AWAY.inc()
@@ -293,6 +287,20 @@ def translated_errors() -> Iterator[None]:
     ) as error:
         DATABASE_AWAY.inc()
         raise Unavailable("The database is away; send the request again shortly.") from error
+
+
+@contextmanager
+def _ending_told_first() -> Iterator[None]:
+    # A statement or a rollback that fails as it is cancelled mustn't hide that this task is to end:
+    # it would go on, and whoever ends it would wait for ever.
+    task = asyncio.current_task()
+    asked = task.cancelling() if task is not None else 0
+    try:
+        yield
+    except Exception as error:
+        if task is not None and task.cancelling() > asked:
+            raise asyncio.CancelledError from error
+        raise
 
 
 def is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:
