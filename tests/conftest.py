@@ -59,7 +59,7 @@ async def loaded(postgres: str) -> dict[str, str]:
         await castle.load_venue(database, HARBOUR)
 
     return {
-        "company_id": await make_template(postgres, "castle", with_castle),
+        "castle_id": await make_template(postgres, "castle", with_castle),
         "harbour_id": await make_template(postgres, "harbour", with_harbour),
     }
 
@@ -86,15 +86,21 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def company_id(database: Database) -> UUID:
-    """The castle, imported."""
-    return await castle.company_of(database)
+async def castle_id(database: Database) -> UUID:
+    """The castle of the walk-through, imported."""
+    return await castle.company_of_copy(database)
+
+
+@pytest.fixture
+def company_id(castle_id: UUID) -> UUID:
+    """The company that `client` speaks for: the castle, where a file of tests has no other."""
+    return castle_id
 
 
 @pytest.fixture
 async def harbour_id(database: Database) -> UUID:
     """The harbour of OCTO's example, imported."""
-    return await castle.company_of(database)
+    return await castle.company_of_copy(database)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from support.octo import NEVER, ORDERS, day
+from support.octo import GROUP, NEVER, ORDERS, day
 
 
 async def move_slots(database, hours: int) -> None:
@@ -48,7 +48,7 @@ async def test_a_cancelled_booking_is_over(reseller):
 
 
 async def test_past_the_cutoff_only_force_cancels_and_nothing_is_refunded(reseller, database):
-    booking = await reseller.booked()
+    booking = await reseller.booked(**GROUP)
     path = f"/bookings/{booking['uuid']}/cancel"
     await move_slots(database, 25)
     assert (await reseller.get(booking))["cancellable"]

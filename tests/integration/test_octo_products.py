@@ -32,8 +32,8 @@ async def test_one_product_with_its_options_and_units(reseller):
     default, group = tour["options"]
     assert (default["default"], group["default"]) == (True, False)
     assert default["availabilityLocalStartTimes"] == ["10:00", "12:00", "14:00", "16:00", "19:00"]
-    assert (default["cancellationCutoffAmount"], default["cancellationCutoffUnit"]) == (24, "hour")
-    assert default["cancellationCutoff"] == "24 hours"
+    assert (group["cancellationCutoffAmount"], group["cancellationCutoffUnit"]) == (24, "hour")
+    assert (default["cancellationCutoff"], group["cancellationCutoff"]) == ("0 hours", "24 hours")
     assert default["restrictions"] == {"minUnits": 1, "maxUnits": 20}
     units = {unit["id"]: unit for unit in default["units"]}
     assert {name: unit["type"] for name, unit in units.items()} == {

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from support.octo import NEVER, day
+from support.octo import GROUP, NEVER, day
 
 
 async def made(reseller, when: str, **changes):
@@ -153,7 +153,7 @@ async def test_a_refused_change_changes_nothing(reseller, database):
 
 
 async def test_what_is_cancelled_or_past_its_cutoff_stays_as_it_is(reseller, database):
-    cancelled, late = await reseller.reserve(), await reseller.booked()
+    cancelled, late = await reseller.reserve(), await reseller.booked(**GROUP)
     await reseller.call("POST", f"/bookings/{cancelled['uuid']}/cancel", {})
     async with database.transaction() as conn:
         await conn.execute(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import update
 
 from channel_manager.access.permissions import ALL_PERMISSIONS, Permission
 from channel_manager.access.service import create_key
@@ -27,6 +27,7 @@ PARTNER = "21e8c1d2-3f4a-4c5b-9e6d-7f8a9b0c1d2e"
 ZONE = ZoneInfo("Europe/Copenhagen")
 
 _numbers = count(1)
+_copies = count(1)
 
 
 async def load_venue(database: Database, text: str | None = None) -> UUID:
@@ -36,10 +37,15 @@ async def load_venue(database: Database, text: str | None = None) -> UUID:
         return (await import_venue(conn, venue)).company_id
 
 
-async def company_of(database: Database) -> UUID:
-    """The id of the only company there is."""
-    async with database.read() as conn:
-        return (await conn.execute(select(Company.company_id))).scalar_one()
+async def company_of_copy(database: Database) -> UUID:
+    """The id of the only company in a copy of a database.
+
+    A process keeps catalogues by company and version, so that each copy gets versions of its own.
+    """
+    version = Company.catalog_version + 1000 * next(_copies)
+    own = update(Company).values(catalog_version=version).returning(Company.company_id)
+    async with database.transaction() as conn:
+        return (await conn.execute(own)).scalar_one()
 
 
 async def make_key(

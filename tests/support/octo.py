@@ -22,6 +22,8 @@ RESELLER = "7d2b8e3a-9c4f-4a5d-9e5b-3f4a5b6c7d8e"
 OTHER_RESELLER = "8e3c9f4b-0d5a-4b6e-8f6c-4a5b6c7d8e9f"
 ORDERS = "/0c70a1b2-c3d4-4e5f-8a6b-7c8d9e0f1a2b/production/Contoso%20Harbour%20Tours/channelManager"
 GATE = ORDERS.replace("channelManager", "speedgate")
+# The option that can be cancelled until 24 hours before.
+GROUP = {"optionId": "TOUR-GROUP", "unitItems": [{"unitId": "TOUR-GROUP"}] * 10}
 NEVER = "00000000-0000-7000-8000-000000000000"
 
 
