@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# How many test processes run side by side.
-JOBS ?= 2
+# How many test processes run side by side: one more than two cores, since some wait much.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test test-fast lint audit format bench chaos lock clean

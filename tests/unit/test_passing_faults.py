@@ -23,7 +23,7 @@ from channel_manager.errors import Unavailable
         asyncpg.InvalidCachedStatementError,  # the schema moved on beneath it
     ],
 )
-def test_passing_faults_are_told_as_such_by_driver_and_by_sqlalchemy(fault):
+async def test_passing_faults_are_told_as_such_by_driver_and_by_sqlalchemy(fault):
     raised = fault("so it says")
     assert is_passing(raised)
     assert is_passing(DBAPIError("SELECT", {}, raised))
@@ -35,19 +35,19 @@ def test_passing_faults_are_told_as_such_by_driver_and_by_sqlalchemy(fault):
     "fault",
     [OSError("gone"), asyncpg.InterfaceError("closed"), asyncpg.InternalClientError("state")],
 )
-def test_a_connection_that_is_gone_is_a_passing_fault(fault):
+async def test_a_connection_that_is_gone_is_a_passing_fault(fault):
     with pytest.raises(Unavailable), translated_errors():
         raise fault
 
 
 @pytest.mark.parametrize("fault", [asyncpg.UniqueViolationError, asyncpg.UndefinedColumnError])
-def test_a_fault_of_ours_stays_one(fault):
+async def test_a_fault_of_ours_stays_one(fault):
     raised = fault("so it says")
     assert not is_passing(raised)
     with pytest.raises(fault), translated_errors():
         raise raised
 
 
-def test_a_misuse_of_the_library_is_no_passing_fault():
+async def test_a_misuse_of_the_library_is_no_passing_fault():
     with pytest.raises(InvalidRequestError), translated_errors():
         raise InvalidRequestError
