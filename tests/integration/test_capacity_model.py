@@ -53,6 +53,9 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("open"), HOURS, st.booleans()),
 )
 
+EACH = {"create", "confirm", "replace", "delete", "resize", "open", "end holds"}
+MOST_DRAWS = 5
+
 
 class Venue:
     """The operations, each as the service does it, on any connection of the pool."""
@@ -210,18 +213,20 @@ def test_any_operations_in_any_order_keep_the_accounts(postgres, template):
         try:
             company_id = run.run(castle.load_venue(database, small_castle(FIRST_CAPACITY)))
             venue = Venue(database, company_id)
-            run_state_machine_as_test(
-                _machine(run, venue),
-                settings=settings(
-                    max_examples=20,
-                    stateful_step_count=15,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-            # Nothing of all that was left out, or always refused.
-            for name in ("create", "confirm", "replace", "delete", "resize", "open", "end holds"):
-                assert venue.done[name] > 0
+            # What is drawn may leave an operation out, or let it always be refused: then more is.
+            for _ in range(MOST_DRAWS):
+                run_state_machine_as_test(
+                    _machine(run, venue),
+                    settings=settings(
+                        max_examples=20,
+                        stateful_step_count=15,
+                        deadline=None,
+                        suppress_health_check=list(HealthCheck),
+                    ),
+                )
+                if venue.done.keys() >= EACH:
+                    break
+            assert venue.done.keys() >= EACH
         finally:
             run.run(database.close())
             run.run(context.__aexit__(None, None, None))

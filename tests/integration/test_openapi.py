@@ -13,7 +13,7 @@ from channel_manager.settings import Settings
 from support import castle
 from support.service import serving
 
-SECONDS = os.environ.get("SCHEMATHESIS_SECONDS", "75")
+SECONDS = os.environ.get("SCHEMATHESIS_SECONDS", "45")
 SEED = os.environ.get("SCHEMATHESIS_SEED", "2026")
 CONFIG = Path(__file__).parents[1] / "support" / "schemathesis.toml"
 
