@@ -20,23 +20,22 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    event,
     func,
     select,
 )
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import MetaData
 from uuid_utils.compat import uuid7
 
 from channel_manager.errors import Unavailable
 from channel_manager.measures import DATABASE_AWAY, POOL_IN_USE, POOL_SIZE
+from channel_manager.pool import Pool, driver_of
 
 log = structlog.get_logger(__name__)
 
@@ -109,10 +108,8 @@ class Database:
         self.url = url
         self.engine = create_async_engine(
             async_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=5,
-            pool_use_lifo=True,
+            # The connections are kept by `Pool`.
+            poolclass=NullPool,
             # An error's text goes to the log; the guests' names in a statement don't.
             hide_parameters=True,
             json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -128,28 +125,28 @@ class Database:
                 "timeout": 5,
             },
         )
-        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        self._plain = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._at_one_instant = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        # Outside a transaction that was begun here, each statement is one by itself.
+        plain = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.pool = Pool(plain, pool_size, wait_seconds=5)
         # Where set, news of this process's own commits stays in it: a worker does itself what it
         # has caused, and a hundred others needn't look for it too.
         self.on_news: Callable[[str], None] | None = None
         self._untold: set[Call] = set()
         self._telling: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """One transaction, committed at the end, rolled back on any error.
 
         Errors: `Unavailable` where the database is away or the fault is a passing one.
         """
-        with translated_errors():
-            async with _connected(self._plain) as conn:
-                conn.info.pop(NEWS, None)
-                async with _transaction(conn):
-                    yield conn
-                if news := conn.info.pop(NEWS, None):
-                    self._spread(news)
+        return self._in_transaction("BEGIN")
+
+    def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that sees one instant throughout, for reads of several statements.
+
+        Errors: `Unavailable` as above.
+        """
+        return self._in_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -158,8 +155,11 @@ class Database:
         Errors: `Unavailable` as above.
         """
         with translated_errors():
-            async with _connected(self._plain) as conn:
+            conn = await self.pool.take()
+            try:
                 yield conn
+            finally:
+                await self.pool.give_back(conn)
 
     def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection for single writing statements, each of them a transaction of its own.
@@ -170,14 +170,26 @@ class Database:
         return self.read()
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one instant throughout, for reads of several statements.
-
-        Errors: `Unavailable` as above.
-        """
+    async def _in_transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
         with translated_errors():
-            async with self._at_one_instant.begin() as conn:
-                yield conn
+            conn = await self.pool.take()
+            try:
+                conn.info.pop(NEWS, None)
+                # By the driver, so that its statements and SQLAlchemy's are in the same one.
+                driver = driver_of(conn)
+                await driver.execute(begin)
+                try:
+                    yield conn
+                except BaseException:
+                    if not driver.is_closed():
+                        await driver.execute("ROLLBACK")
+                    raise
+                await _commit(driver)
+                news = conn.info.pop(NEWS, None)
+            finally:
+                await self.pool.give_back(conn)
+            if news:
+                self._spread(news)
 
     def _spread(self, news: Iterable[Call]) -> None:
         for channel, words in news:
@@ -196,7 +208,7 @@ class Database:
             calls, self._untold = self._untold, set()
             try:
                 async with self.read() as conn:
-                    await (await driver_of(conn)).executemany("SELECT pg_notify($1, $2)", calls)
+                    await driver_of(conn).executemany("SELECT pg_notify($1, $2)", calls)
             except Exception:
                 # What was done is committed; workers find it without the news a little later.
                 log.warning("news_not_told", exc_info=True)
@@ -205,57 +217,24 @@ class Database:
         """Close all connections, once what was committed is told."""
         if self._telling is not None:
             await self._telling
+        await self.pool.close()
         await self.engine.dispose()
 
 
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    connection = engine.connect()
-    try:
-        await connection.start()
-    except InvalidRequestError as error:
-        # Each connection that was tried had been closed meanwhile: the server has just gone.
-        raise OSError("no connection stays open") from error
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's wrapping
-    # The driver knows when the server has hung up; the pool, where it was bypassed, doesn't.
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
+async def _commit(driver: asyncpg.Connection) -> None:
+    # Where a statement has failed and somebody went on all the same, the server rolls back, and
+    # says so in no other way.
+    done = await driver.execute("COMMIT")
+    if done != "COMMIT":
+        raise RuntimeError(f"a transaction that was to be committed ended as {done}")
 
 
 async def watch_pool(database: Database) -> None:
     """Note each second how much of a pool is in use, for as long as the process lives."""
-    pool = database.engine.pool
-    assert isinstance(pool, QueuePool)  # noqa: S101 - what an engine makes of a pool's size
-    POOL_SIZE.set(pool.size())
+    POOL_SIZE.set(database.pool.size)
     while True:
-        POOL_IN_USE.set(pool.checkedout())
+        POOL_IN_USE.set(database.pool.in_use)
         await asyncio.sleep(1.0)
-
-
-@asynccontextmanager
-async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
-    # Begun by the driver, so that its statements and SQLAlchemy's are in the same one.
-    driver = await driver_of(conn)
-    try:
-        async with driver.transaction():
-            yield
-    finally:
-        if driver.is_in_transaction():
-            # Neither committed nor rolled back, as when the task was ended: the pool must not
-            # hand this connection on.
-            await conn.invalidate()
-
-
-async def driver_of(conn: AsyncConnection) -> asyncpg.Connection:
-    """The driver's own connection beneath SQLAlchemy's."""
-    raw = await conn.get_raw_connection()
-    return raw.driver_connection
 
 
 def announce(conn: AsyncConnection, news: str, channel: str = NEWS) -> None:
@@ -279,7 +258,7 @@ def translated_errors() -> Iterator[None]:
             raise Unavailable("The database is away; send the request again shortly.") from error
         raise
     except (
-        PoolTimeoutError,
+        # TimeoutError is one: no connection has become free.
         OSError,
         asyncpg.InterfaceError,
         # What the driver says of a connection on which the server has just said that it crashed.

@@ -16,8 +16,9 @@ from pgqueuer.models import TableChangedEvent
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.db import announce, driver_of
+from channel_manager.db import announce
 from channel_manager.errors import Unavailable
+from channel_manager.pool import driver_of
 from channel_manager.tracing import traceparent
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ class TransactionDriver:
 
     async def fetch(self, query: str, *args: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         """Run one statement and return its rows."""
-        return [dict(row) for row in await (await driver_of(self._conn)).fetch(query, *args)]
+        return [dict(row) for row in await driver_of(self._conn).fetch(query, *args)]
 
     async def execute(self, query: str, *args: Any) -> str:  # noqa: ANN401
         """Run one statement and return its status."""
-        done: str = await (await driver_of(self._conn)).execute(query, *args)
+        done: str = await driver_of(self._conn).execute(query, *args)
         return done

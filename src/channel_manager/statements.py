@@ -15,7 +15,7 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.db import driver_of
+from channel_manager.pool import driver_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,17 +52,17 @@ class Statement:
 
     async def rows(self, conn: AsyncConnection, **values: Any) -> list[Any]:  # noqa: ANN401
         """All rows, with columns as attributes."""
-        records = await (await driver_of(conn)).fetch(self._sql, *self._in_order(values))
+        records = await driver_of(conn).fetch(self._sql, *self._in_order(values))
         return [self._as_row(record) for record in records]
 
     async def one(self, conn: AsyncConnection, **values: Any) -> Any:  # noqa: ANN401
         """The first row, or None."""
-        record = await (await driver_of(conn)).fetchrow(self._sql, *self._in_order(values))
+        record = await driver_of(conn).fetchrow(self._sql, *self._in_order(values))
         return None if record is None else self._as_row(record)
 
     async def run(self, conn: AsyncConnection, **values: Any) -> int:  # noqa: ANN401
         """How many rows it has changed."""
-        done: str = await (await driver_of(conn)).execute(self._sql, *self._in_order(values))
+        done: str = await driver_of(conn).execute(self._sql, *self._in_order(values))
         return int(done.rpartition(" ")[2])
 
     def _numbered(self, match: re.Match[str]) -> str:
