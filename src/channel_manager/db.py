@@ -81,6 +81,8 @@ class Table(DeclarativeBase):
     }
 
 
+_BEGIN_PLANNED_ONCE = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
+
 # Rows and queries of any columns.
 AnyRow = Row[*tuple[Any, ...]]
 AnySelect = Select[*tuple[Any, ...]]
@@ -134,12 +136,17 @@ class Database:
         self._untold: set[Call] = set()
         self._telling: asyncio.Task[None] | None = None
 
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def transaction(
+        self, *, planned_once: bool = False
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
         """One transaction, committed at the end, rolled back on any error.
 
+        `planned_once` is for what every order, scan and delivery runs: a connection plans each of
+        its statements once, for any values, where the server would plan those with lists anew each
+        time (decision 0029). So they must find their rows by keys, whatever the values are.
         Errors: `Unavailable` where the database is away or the fault is a passing one.
         """
-        return self._in_transaction("BEGIN")
+        return self._in_transaction(_BEGIN_PLANNED_ONCE if planned_once else "BEGIN")
 
     def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that sees one instant throughout, for reads of several statements.

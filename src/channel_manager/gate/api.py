@@ -60,7 +60,7 @@ Answer = Callable[[AsyncConnection, Gate], Awaitable[dict[str, Any]]]
 )
 async def try_code(request: Request, access: CurrentAccess, body: TryIn) -> Response:
     """What a code is, and whether its guests may enter here now. Lets nobody in."""
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).transaction(planned_once=True) as conn:
         return json_reply(await service.try_code(conn, _gate(request, access), body))
 
 
@@ -142,7 +142,7 @@ async def upload_scans(request: Request, access: CurrentAccess, body: ScansIn) -
     scans = []
     for scan in sorted(body.scans, key=lambda scan: scan.scannedAt):
         # One transaction each: tickets are locked for a moment only, and never two at a time.
-        async with database_of(request).transaction() as conn:
+        async with database_of(request).transaction(planned_once=True) as conn:
             scans.append(await service.record_scan(conn, gate, scan))
     return json_reply({"scans": scans})
 
@@ -189,7 +189,7 @@ async def _answered(request: Request, access: Access, key: str | None, answer: A
         idempotent = idempotent_request(
             access, access.key_id, key, request.method, request.url.path, await request.body()
         )
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).transaction(planned_once=True) as conn:
         kept = await idempotency.begin(conn, idempotent) if idempotent else None
         if kept is not None:
             return bytes_reply(bytes(kept.body))

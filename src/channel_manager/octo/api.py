@@ -179,7 +179,7 @@ async def octo_cancel(
 
 
 async def _write(request: Request, call: Call, act: Act) -> Response:
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).transaction(planned_once=True) as conn:
         offering = await _offering(conn, call)
         booking = await act(conn, offering)
     return json_reply(booking_out(offering, booking, call))

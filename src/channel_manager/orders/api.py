@@ -180,7 +180,7 @@ async def replace_order(
 )
 async def delete_order(request: Request, access: CurrentAccess, order_id: str) -> Response:
     """Cancel an order: its wallets, tickets and coupons are void."""
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).transaction(planned_once=True) as conn:
         submission = await service.delete_order(conn, access, order_id)
         reply = await _kept_view(conn, request, submission)
     return bytes_reply(reply)
@@ -198,7 +198,7 @@ async def confirm_order(
 ) -> Response:
     """Take payment of a Draft, which makes it Issued. An Issued order stays as it is."""
     headers = _ignored_fields(access, body)
-    async with database_of(request).transaction() as conn:
+    async with database_of(request).transaction(planned_once=True) as conn:
         submission = await service.confirm_order(conn, access, order_id, body.paymentReference)
         reply = await _kept_view(conn, request, submission)
     return bytes_reply(reply, headers=headers)
@@ -232,7 +232,7 @@ async def _plan(
 
 async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
     database, public_url = database_of(request), _public_url(request)
-    async with database.transaction() as conn:
+    async with database.transaction(planned_once=True) as conn:
         kept = await idempotency.begin(conn, plan.idempotent) if plan.idempotent else None
         if kept is not None and kept.body is not None:
             body = bytes(kept.body)
@@ -264,7 +264,7 @@ async def _submit(request: Request, submit: Submit, plan: _Plan) -> Response:
 async def _settled_reply(request: Request, submission: Submission, plan: _Plan) -> bytes:
     database = database_of(request)
     await settle(database, submission)
-    async with database.transaction() as conn:
+    async with database.transaction(planned_once=True) as conn:
         view = await view_order(conn, submission.company_id, submission.order_id)
         body = dumps(full(view, _public_url(request)))
         if plan.idempotent:

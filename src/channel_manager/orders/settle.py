@@ -68,7 +68,7 @@ async def settle(
     Errors: `Unavailable` for a passing fault; the same call may then succeed later.
     """
     try:
-        async with database.transaction() as conn:
+        async with database.transaction(planned_once=True) as conn:
             left = await _issue(conn, submissions, traces or {})
     except Unavailable:
         raise
