@@ -29,6 +29,21 @@ VERSION_PARAMETER: Document = {
     "schema": {"type": "string"},
     "description": "YYYY-MM-DD; echoed. There is one version, told in x-api-version-served.",
 }
+# The route reads them from the path itself, so FastAPI knows nothing of them.
+ADDRESS_PARAMETERS: list[Document] = [
+    {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": description,
+    }
+    for name, description in (
+        ("tenant", "The tenant's UUID."),
+        ("environment", "The environment, such as production."),
+        ("company", "The company's name, percent-encoded once or twice."),
+    )
+]
 _TEXT: Document = {"schema": {"type": "string"}}
 _NUMBER: Document = {"schema": {"type": "string", "pattern": "^[0-9]+$"}}
 REQUEST_ID: Document = {"x-request-id": {**_TEXT, "description": "Name it when asking for help."}}
@@ -95,7 +110,8 @@ def _correct(operation: Document, names: set[str], *, in_company: bool) -> None:
     responses.pop("422", None)
     if in_company:
         operation["security"] = SECURITY
-        operation.setdefault("parameters", []).append(VERSION_PARAMETER)
+        own = operation.get("parameters", [])
+        operation["parameters"] = [*ADDRESS_PARAMETERS, *own, VERSION_PARAMETER]
     for status, response in responses.items():
         headers = response.setdefault("headers", {})
         headers.update(REQUEST_ID)

@@ -1,6 +1,7 @@
 """The pool of open connections (decision 0029)."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import cast
 
@@ -21,25 +22,39 @@ class Pool:
         self.in_use = 0
         self._engine = engine
         self._wait_seconds = wait_seconds
-        self._places = asyncio.Semaphore(size)
         self._idle: list[AsyncConnection] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> AsyncConnection:
         """A connection that the server hasn't closed, outside any transaction.
 
-        Errors: `TimeoutError` where none becomes free, and the driver's where none can be opened.
+        Whoever came first is served first. Errors: `TimeoutError` where none becomes free, and the
+        driver's where none can be opened.
         """
-        if self._places.locked():
-            async with asyncio.timeout(self._wait_seconds):
-                await self._places.acquire()
+        if self.in_use < self.size:
+            self.in_use += 1
         else:
-            await self._places.acquire()
-        self.in_use += 1
+            await self._wait()
         try:
             return await self._open_one()
         except BaseException:
             self._free_place()
             raise
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        timer = loop.call_later(self._wait_seconds, _give_up, turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                # The place came in the same moment in which this task was told to end.
+                self._free_place()
+            raise
+        finally:
+            timer.cancel()
 
     async def _open_one(self) -> AsyncConnection:
         while self._idle:
@@ -60,13 +75,23 @@ class Pool:
             self._free_place()
 
     def _free_place(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                # Handed on, so as many are in use as before.
+                turn.set_result(None)
+                return
         self.in_use -= 1
-        self._places.release()
 
     async def close(self) -> None:
         """Close every connection that nobody uses."""
         while self._idle:
             await _drop(self._idle.pop())
+
+
+def _give_up(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError("no connection has become free"))
 
 
 async def _is_fit(conn: AsyncConnection) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
@@ -158,21 +158,8 @@ async def current_access(request: Request) -> Access:
 CurrentAccess = Annotated[Access, Depends(current_access)]
 
 
-async def described_address(
-    tenant: Annotated[str, Path(description="The tenant's UUID.")],
-    environment: Annotated[str, Path(description="The environment, such as production.")],
-    company: Annotated[str, Path(description="The company's name, percent-encoded once or twice.")],
-) -> None:
-    """Names the parts of a company's address for OpenAPI; the route itself has checked them."""
-
-
 def company_router(
     tag: str, path: str = "", route_class: type[CompanyRoute] = CompanyRoute
 ) -> APIRouter:
     """A router for routes under a company's address, which only the right key reaches."""
-    return APIRouter(
-        prefix=COMPANY_PREFIX + path,
-        route_class=route_class,
-        tags=[tag],
-        dependencies=[Depends(described_address)],
-    )
+    return APIRouter(prefix=COMPANY_PREFIX + path, route_class=route_class, tags=[tag])

@@ -5,6 +5,7 @@ an address with a stranger isn't locked out: a key that this process has lately 
 """
 
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from channel_manager.access.limits import WINDOW_SECONDS, Standing
@@ -65,6 +66,7 @@ class Strangers:
         return place
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str | None) -> str:
     """What counts as one: an IPv4 address, or a /64 of IPv6, which one host has whole."""
     try:

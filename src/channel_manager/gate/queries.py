@@ -39,7 +39,8 @@ _THESE = "SELECT unnest(CAST(:tickets AS uuid[]))"
 # All that a verdict depends on, the places and their slots too: these one by one, since the planner
 # takes a JSON list for 100 long and would rather read all slots.
 _TICKETS = """
-    SELECT a.row_id, a.order_id, a.reference_number, a.item_number, a.description, a.admits,
+    SELECT (SELECT clock_timestamp()) AS now,
+        a.row_id, a.order_id, a.reference_number, a.item_number, a.description, a.admits,
         a.terms, a.valid_at, a.voided_at, a.valid_from, a.valid_until, a.admitted,
         a.admitted_that_day, a.last_admitted_at, a.last_admission, w.name AS guest_name,
         (SELECT jsonb_agg(jsonb_build_array(place.value->>'admission', slot.starts_at,
@@ -67,8 +68,12 @@ _LOCK = Statement(_TICKETS.format(which=_THESE) + " FOR UPDATE OF a")
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as the gate found it, with what its verdict depends on."""
+    """A ticket as the gate found it, with what its verdict depends on.
 
+    `found_at` is the database's clock then.
+    """
+
+    found_at: datetime
     ticket_id: UUID
     order_id: UUID
     reference_number: str
@@ -117,6 +122,7 @@ def _standing(tickets: list[Ticket]) -> list[Ticket]:
 
 def _ticket(row: Any) -> Ticket:  # noqa: ANN401 - a row of `_TICKETS`
     return Ticket(
+        found_at=row.now,
         ticket_id=row.row_id,
         order_id=row.order_id,
         reference_number=row.reference_number,

@@ -53,11 +53,10 @@ class Gate:
 
 async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, Any]:
     """What a code is, and a token for each ticket that would be let in. Changes nothing."""
-    now = await _now(conn)
     tickets = await find_tickets(conn, gate.access, body.referenceNumber)
-    judged = _judge(gate, tickets, body.admissionCode, None, now)
+    judged = _judge(gate, tickets, body.admissionCode, None)
     shown = [
-        _ticket_out(gate, ticket, verdict, token=_token(gate, ticket, body, now))
+        _ticket_out(gate, ticket, verdict, token=_token(gate, ticket, body))
         if verdict.lets_in
         else _ticket_out(gate, ticket, verdict)
         for ticket, verdict in judged
@@ -67,11 +66,10 @@ async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, 
 
 async def try_and_admit(conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn) -> dict[str, Any]:
     """Let in whoever the code lets in here and now; of a wallet, every ticket for this place."""
-    now = await _now(conn)
     tickets = await lock_found_tickets(conn, gate.access, body.referenceNumber)
-    judged = _judge(gate, tickets, body.admissionCode, body.quantity, now)
+    judged = _judge(gate, tickets, body.admissionCode, body.quantity)
     entries = [
-        _entry(ticket, verdict, now, body.admissionCode, body.scannerId, body.quantity)
+        _entry(ticket, verdict, body.admissionCode, body.scannerId, body.quantity)
         for ticket, verdict in judged
         if verdict.lets_in
     ]
@@ -99,10 +97,10 @@ async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict
         if token.ticket_id in used:
             # The same ticket may stand twice in one request: the second is judged after the first.
             (ticket,) = await lock_tickets(conn, gate.access, [token.ticket_id])
-        ((_, verdict),) = _judge(gate, [ticket], token.admission_code, given.quantity, now)
+        ((_, verdict),) = _judge(gate, [ticket], token.admission_code, given.quantity)
         if not verdict.lets_in:
             raise Refused(f"tokens[{index}]: {gate.says(verdict.saying)}", code=verdict.code)
-        entry = _entry(ticket, verdict, now, token.admission_code, token.scanner_id, given.quantity)
+        entry = _entry(ticket, verdict, token.admission_code, token.scanner_id, given.quantity)
         await write_entries(conn, gate.access, [entry])
         admitted += entry.quantity
         used.add(token.ticket_id)
@@ -183,16 +181,23 @@ async def _now(conn: AsyncConnection) -> datetime:
 
 
 def _judge(
-    gate: Gate, tickets: Sequence[Ticket], admission: str, quantity: int | None, now: datetime
+    gate: Gate,
+    tickets: Sequence[Ticket],
+    admission: str,
+    quantity: int | None,
+    at: datetime | None = None,
 ) -> list[Judged]:
+    # At another instant than now only for what happened while the line was down.
     zone = gate.access.company.zone
-    return [(ticket, judge(ticket.facts, admission, quantity, now, zone)) for ticket in tickets]
+    return [
+        (ticket, judge(ticket.facts, admission, quantity, at or ticket.found_at, zone))
+        for ticket in tickets
+    ]
 
 
 def _entry(
     ticket: Ticket,
     verdict: Verdict,
-    now: datetime,
     admission_code: str,
     scanner_id: str,
     quantity: int | None,
@@ -202,7 +207,7 @@ def _entry(
         admission_code=admission_code or _only_place(ticket),
         scanner_id=scanner_id,
         quantity=quantity or verdict.remaining,
-        admitted_at=now,
+        admitted_at=ticket.found_at,
     )
 
 
@@ -211,11 +216,11 @@ def _only_place(ticket: Ticket) -> str:
     return places[0].admission_code if len(places) == 1 else ""
 
 
-def _token(gate: Gate, ticket: Ticket, body: TryIn, now: datetime) -> str:
+def _token(gate: Gate, ticket: Ticket, body: TryIn) -> str:
     token = Token(
         gate.access.company.company_id, ticket.ticket_id, body.admissionCode, body.scannerId
     )
-    return write_token(token, gate.secret, now)
+    return write_token(token, gate.secret, ticket.found_at)
 
 
 def _read_token(gate: Gate, text: str, now: datetime) -> Token:
