@@ -1,8 +1,8 @@
 """The database: connections, transactions, and what its errors mean to a caller."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, cast
@@ -253,40 +253,33 @@ def announce(conn: AsyncConnection, news: str, channel: str = NEWS) -> None:
     conn.info.setdefault(NEWS, set()).add((channel, news))
 
 
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """The one place where a driver's error becomes ours: passing faults are `Unavailable`."""
-    try:
-        with _ending_told_first():
-            yield
-    except (DBAPIError, asyncpg.PostgresError) as error:
-        if is_passing(error):
+class translated_errors:  # noqa: N801 - used as a function, as those of contextlib are
+    """The one place where a driver's error becomes ours: passing faults are `Unavailable`.
+
+    A statement or a rollback that fails as it is cancelled mustn't hide that this task is to end:
+    it would go on, and whoever ends it would wait for ever.
+    """
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._asked = self._task.cancelling() if self._task is not None else 0
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        if self._task is not None and self._task.cancelling() > self._asked:
+            raise asyncio.CancelledError from error
+        if _is_away(error):
             DATABASE_AWAY.inc()
             raise Unavailable("The database is away; send the request again shortly.") from error
-        raise
-    except (
-        # TimeoutError is one: no connection has become free.
-        OSError,
-        asyncpg.InterfaceError,
-        # What the driver says of a connection on which the server has just said that it crashed.
-        asyncpg.InternalClientError,
-    ) as error:
-        DATABASE_AWAY.inc()
-        raise Unavailable("The database is away; send the request again shortly.") from error
 
 
-@contextmanager
-def _ending_told_first() -> Iterator[None]:
-    # A statement or a rollback that fails as it is cancelled mustn't hide that this task is to end:
-    # it would go on, and whoever ends it would wait for ever.
-    task = asyncio.current_task()
-    asked = task.cancelling() if task is not None else 0
-    try:
-        yield
-    except Exception as error:
-        if task is not None and task.cancelling() > asked:
-            raise asyncio.CancelledError from error
-        raise
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, DBAPIError | asyncpg.PostgresError):
+        return is_passing(error)
+    # TimeoutError, where no connection has become free, is an OSError. The last is what the driver
+    # says of a connection on which the server has just said that it crashed.
+    return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
 def is_passing(error: DBAPIError | asyncpg.PostgresError) -> bool:

@@ -217,6 +217,38 @@ async def test_cancel_against_admit_200_times_one_wins(client, database):
         assert outcome in (("ok", 400), ("ticket_cancelled", 200)), outcome
 
 
+async def test_many_scanners_let_in_no_more_than_a_ticket_is_good_for(client, database):
+    made = await issue(client, database, items=[line(quantity=1)])
+    (number,) = numbers(made)
+    scans = await asyncio.gather(*(scan(client, number, scannerId=f"S{n}") for n in range(10)))
+    codes = [answer["code"] for answer in scans]
+    assert (codes.count("ok"), codes.count("already_admitted")) == (1, 9)
+    async with database.read() as conn:
+        entered = await conn.scalar(text("SELECT sum(quantity) FROM gate_entries"))
+    assert entered == 1
+
+
+async def test_a_ticket_that_is_cancelled_as_it_is_scanned_lets_nobody_in(client, database):
+    """The scan has read the ticket before the cancellation is committed, and waits for it."""
+    made = await issue(client, database, items=[line(quantity=1)])
+    (number,) = numbers(made)
+    async with database.transaction() as conn:
+        await conn.execute(text("UPDATE assets SET voided_at = now()"))
+        waiting = asyncio.create_task(scan(client, number))
+        await until_somebody_waits(database)
+    answer = await waiting
+    assert (answer["code"], answer["admitted"]) == ("ticket_cancelled", 0)
+
+
+async def until_somebody_waits(database):
+    for _ in range(200):
+        async with database.read() as conn:
+            if await conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                return
+        await asyncio.sleep(0.05)
+    raise TimeoutError
+
+
 async def test_first_replies_are_forgotten_after_their_days(client, database):
     repeated = {"Idempotency-Key": "scan-1"}
     body = {"referenceNumber": "NOBODY'S"}

@@ -96,6 +96,11 @@ async def try_and_attempt_admit(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Check a code and let its guests in, in one call."""
+    if idempotency_key is None:
+        async with database_of(request).single() as conn:
+            admitted = await service.try_and_admit_at_once(conn, _gate(request, access), body)
+        if admitted is not None:
+            return json_reply(admitted)
 
     async def answer(conn: AsyncConnection, gate: Gate) -> dict[str, Any]:
         return await service.try_and_admit(conn, gate, body)

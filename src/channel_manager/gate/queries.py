@@ -39,7 +39,7 @@ _THESE = "SELECT unnest(CAST(:tickets AS uuid[]))"
 # All that a verdict depends on, the places and their slots too: these one by one, since the planner
 # takes a JSON list for 100 long and would rather read all slots.
 _TICKETS = """
-    SELECT (SELECT clock_timestamp()) AS now,
+    SELECT (SELECT clock_timestamp()) AS now, CAST(a.xmin AS text) AS version,
         a.row_id, a.order_id, a.reference_number, a.item_number, a.description, a.admits,
         a.terms, a.valid_at, a.voided_at, a.valid_from, a.valid_until, a.admitted,
         a.admitted_that_day, a.last_admitted_at, a.last_admission, w.name AS guest_name,
@@ -70,10 +70,11 @@ _LOCK = Statement(_TICKETS.format(which=_THESE) + " FOR UPDATE OF a")
 class Ticket:
     """A ticket as the gate found it, with what its verdict depends on.
 
-    `found_at` is the database's clock then.
+    `found_at` is the database's clock then; any change of the ticket gives it another `version`.
     """
 
     found_at: datetime
+    version: str
     ticket_id: UUID
     order_id: UUID
     reference_number: str
@@ -123,6 +124,7 @@ def _standing(tickets: list[Ticket]) -> list[Ticket]:
 def _ticket(row: Any) -> Ticket:  # noqa: ANN401 - a row of `_TICKETS`
     return Ticket(
         found_at=row.now,
+        version=row.version,
         ticket_id=row.row_id,
         order_id=row.order_id,
         reference_number=row.reference_number,
@@ -177,9 +179,25 @@ _ENTER = Statement("""
 """)
 
 
+# One entry in one statement. Whoever changes the ticket at the same moment is waited for, and then
+# it has another version.
+_ENTER_UNCHANGED = Statement("""
+    WITH counted AS (
+        UPDATE assets SET admitted = :admitted, admitted_that_day = :that_day,
+            last_admitted_at = :last_at, last_admission = :last_place
+        WHERE company_id = :company AND row_id = :ticket
+            AND xmin = CAST(CAST(:version AS text) AS xid)
+        RETURNING company_id, row_id)
+    INSERT INTO gate_entries (company_id, entry_id, ticket_id, admission_code, scanner_id, key_id,
+        quantity, admitted_at, conflict)
+    SELECT company_id, :entry, row_id, :admission, :scanner, :key, :quantity, :admitted_at, ''
+    FROM counted
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Guests let in on a ticket that is locked."""
+    """Guests let in on a ticket."""
 
     ticket: Ticket
     admission_code: str
@@ -191,7 +209,7 @@ class Entry:
 
 
 async def write_entries(conn: AsyncConnection, access: Access, entries: Sequence[Entry]) -> None:
-    """Write entries and count them on their tickets, each of which is there once."""
+    """Write entries and count them on their tickets, which are locked, each once at most."""
     if not entries:
         return
     counts = [_counted(entry, access.company.zone) for entry in entries]
@@ -212,6 +230,30 @@ async def write_entries(conn: AsyncConnection, access: Access, entries: Sequence
         last=[last for _, last, _ in counts],
         last_places=[place for _, _, place in counts],
     )
+
+
+async def write_entry_if_unchanged(conn: AsyncConnection, access: Access, entry: Entry) -> bool:
+    """Write one entry on a ticket that isn't locked; False, and nothing is done, where it has
+    changed since it was found.
+    """
+    that_day, last_at, last_place = _counted(entry, access.company.zone)
+    done = await _ENTER_UNCHANGED.run(
+        conn,
+        company=access.company.company_id,
+        key=access.key_id,
+        entry=new_id(),
+        ticket=entry.ticket.ticket_id,
+        version=entry.ticket.version,
+        admission=entry.admission_code,
+        scanner=entry.scanner_id,
+        quantity=entry.quantity,
+        admitted_at=entry.admitted_at,
+        admitted=entry.ticket.facts.admitted + entry.quantity,
+        that_day=that_day,
+        last_at=last_at,
+        last_place=last_place,
+    )
+    return done == 1
 
 
 def _counted(entry: Entry, zone: ZoneInfo) -> tuple[int, datetime, str]:

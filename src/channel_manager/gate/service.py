@@ -1,6 +1,7 @@
 """The gate: what a scanned code is good for, and letting its guests in (domain: Gate).
 
-Each function works inside the caller's transaction. Time is the database's clock.
+Each function works inside the caller's transaction, but for the one that says that it needs none.
+Time is the database's clock.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from channel_manager.gate.queries import (
     lock_found_tickets,
     lock_tickets,
     write_entries,
+    write_entry_if_unchanged,
 )
 from channel_manager.gate.schemas import AdmitIn, ScanIn, TryAndAdmitIn, TryIn
 from channel_manager.gate.tokens import Token, read_token, write_token
@@ -67,16 +69,27 @@ async def try_code(conn: AsyncConnection, gate: Gate, body: TryIn) -> dict[str, 
 async def try_and_admit(conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn) -> dict[str, Any]:
     """Let in whoever the code lets in here and now; of a wallet, every ticket for this place."""
     tickets = await lock_found_tickets(conn, gate.access, body.referenceNumber)
-    judged = _judge(gate, tickets, body.admissionCode, body.quantity)
-    entries = [
-        _entry(ticket, verdict, body.admissionCode, body.scannerId, body.quantity)
-        for ticket, verdict in judged
-        if verdict.lets_in
-    ]
+    judged, entries = _to_enter(gate, tickets, body)
     await write_entries(conn, gate.access, entries)
-    shown = [_ticket_out(gate, ticket, verdict) for ticket, verdict in judged]
-    admitted = sum(entry.quantity for entry in entries)
-    return _answer(gate, body.referenceNumber, judged, shown, admitted)
+    return _entered(gate, body, judged, entries)
+
+
+async def try_and_admit_at_once(
+    conn: AsyncConnection, gate: Gate, body: TryAndAdmitIn
+) -> dict[str, Any] | None:
+    """The same for a code of one ticket, in two statements and without a transaction.
+
+    None, and nothing is done, where the code is of several tickets, or somebody else has changed
+    the ticket since it was read: then `try_and_admit` has the answer.
+    """
+    tickets = await find_tickets(conn, gate.access, body.referenceNumber)
+    if len(tickets) > 1:
+        return None
+    judged, entries = _to_enter(gate, tickets, body)
+    for entry in entries:
+        if not await write_entry_if_unchanged(conn, gate.access, entry):
+            return None
+    return _entered(gate, body, judged, entries)
 
 
 async def admit_tokens(conn: AsyncConnection, gate: Gate, body: AdmitIn) -> dict[str, Any]:
@@ -193,6 +206,26 @@ def _judge(
         (ticket, judge(ticket.facts, admission, quantity, at or ticket.found_at, zone))
         for ticket in tickets
     ]
+
+
+def _to_enter(
+    gate: Gate, tickets: Sequence[Ticket], body: TryAndAdmitIn
+) -> tuple[list[Judged], list[Entry]]:
+    judged = _judge(gate, tickets, body.admissionCode, body.quantity)
+    entries = [
+        _entry(ticket, verdict, body.admissionCode, body.scannerId, body.quantity)
+        for ticket, verdict in judged
+        if verdict.lets_in
+    ]
+    return judged, entries
+
+
+def _entered(
+    gate: Gate, body: TryAndAdmitIn, judged: Sequence[Judged], entries: Sequence[Entry]
+) -> dict[str, Any]:
+    shown = [_ticket_out(gate, ticket, verdict) for ticket, verdict in judged]
+    admitted = sum(entry.quantity for entry in entries)
+    return _answer(gate, body.referenceNumber, judged, shown, admitted)
 
 
 def _entry(

@@ -103,17 +103,6 @@ async def void(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
     )
 
 
-_VALIDATE = Statement("""
-    UPDATE assets SET valid_at = now()
-    WHERE company_id = :company AND order_id = :order AND voided_at IS NULL
-""")
-
-
-async def validate(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> None:
-    """Make a Draft's tickets and coupons valid, once it is paid."""
-    await _VALIDATE.run(conn, company=company_id, order=order_id)
-
-
 async def lock_admitted(conn: AsyncConnection, company_id: UUID, order_id: UUID) -> int:
     """How many guests the gate has let in on this order.
 

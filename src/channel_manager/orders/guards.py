@@ -5,11 +5,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from channel_manager.db import AnyRow
 from channel_manager.errors import InvalidInput, InvalidStatus
 from channel_manager.issuance import service as issuance
-from channel_manager.statements import Statement
-
-_PARTNER_ACTIVE = Statement("""
-    SELECT active FROM partners WHERE company_id = :company AND partner_id = :partner
-""")
 
 
 async def check_not_admitted(conn: AsyncConnection, order: AnyRow, done: str) -> None:
@@ -24,10 +19,9 @@ async def check_not_admitted(conn: AsyncConnection, order: AnyRow, done: str) ->
         )
 
 
-async def check_partner_active(conn: AsyncConnection, order: AnyRow) -> None:
-    """Errors: `InvalidInput` where the order's partner may no longer sell."""
-    partner = await _PARTNER_ACTIVE.one(conn, company=order.company_id, partner=order.partner_id)
-    if partner is None or not partner.active:
+def check_partner_active(order: AnyRow) -> None:
+    """Errors: `InvalidInput` where the partner of a locked order may no longer sell."""
+    if not order.partner_active:
         raise InvalidInput(
             "This partner is inactive; ask the venue to activate it.", code="partner_inactive"
         )

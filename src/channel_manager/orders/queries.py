@@ -28,6 +28,7 @@ from channel_manager.errors import NotFound
 from channel_manager.issuance.models import Asset, Wallet
 from channel_manager.orders.models import Order, OrderLine
 from channel_manager.orders.representation import OrderView
+from channel_manager.partners.models import Partner
 from channel_manager.schemas import parse_uuid
 from channel_manager.statements import Statement
 
@@ -134,7 +135,13 @@ _SCOPE = and_(
     Order.order_id == bindparam("order_id"),
     Order.removed_at.is_(None),
 )
-_LOCK_IN_SCOPE = Statement(select(ORDER).where(_SCOPE).with_for_update())
+_PARTNER_ACTIVE = (
+    select(Partner.active)
+    .where(Partner.company_id == Order.company_id, Partner.partner_id == Order.partner_id)
+    .scalar_subquery()
+    .label("partner_active")
+)
+_LOCK_IN_SCOPE = Statement(select(ORDER, _PARTNER_ACTIVE).where(_SCOPE).with_for_update(of=Order))
 _VIEW_IN_SCOPE = Statement(_VIEW.where(_SCOPE))
 _VIEW_BY_ID = Statement(
     _VIEW.where(
@@ -144,7 +151,10 @@ _VIEW_BY_ID = Statement(
 
 
 async def lock_order_in_scope(conn: AsyncConnection, access: Access, order_id: str) -> AnyRow:
-    """The order, locked until the transaction ends. Errors: `NotFound`."""
+    """The order, locked until the transaction ends, and whether its partner may still sell.
+
+    Errors: `NotFound`.
+    """
     return _one(await _LOCK_IN_SCOPE.one(conn, **_scope(access, order_id)))
 
 

@@ -21,7 +21,12 @@ from channel_manager.orders.trail import record_change
 from channel_manager.statements import Statement
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
 
+# The order, and with it its tickets and coupons.
 _CONFIRM = Statement("""
+    WITH valid AS (
+        UPDATE assets SET valid_at = now()
+        WHERE company_id = :company AND order_id = :order AND voided_at IS NULL
+    )
     UPDATE orders SET status = :status, status_message = '', changed_at = now(),
         payment_reference = :payment_reference, hold_expires_at = NULL, hold_ended_at = NULL
     WHERE company_id = :company AND order_id = :order
@@ -51,13 +56,12 @@ async def confirm_order(
 async def confirm_locked(
     conn: AsyncConnection, access: Access, order: AnyRow, payment_reference: str
 ) -> None:
-    """Likewise, of an order that the caller has locked."""
+    """Likewise, of an order that the caller has locked by `lock_order_in_scope`."""
     done = change(Status(order.status), Operation.CONFIRM)
     if done.changes:
-        await check_partner_active(conn, order)
+        check_partner_active(order)
         if order.hold_ended_at is not None:
             await capacity.take_again(conn, submission_of(order).holder)
-        await issuance.validate(conn, order.company_id, order.order_id)
         await _CONFIRM.run(
             conn,
             company=order.company_id,
