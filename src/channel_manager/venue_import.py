@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -85,6 +85,11 @@ def _pictures(venue: VenueFile) -> Iterator[Picture]:
             yield design.picture
 
 
+# Seconds since this service's first year. A database that was set back to an earlier state mustn't
+# count up to a version again that processes hold as another catalogue's.
+_SECONDS = text("CAST(extract(epoch FROM now() - TIMESTAMPTZ '2026-01-01 00:00Z') AS int)")
+
+
 async def _write_company(
     conn: AsyncConnection, company_id: UUID | None, venue: VenueFile, *, changed: bool
 ) -> UUID:
@@ -92,13 +97,13 @@ async def _write_company(
     if company_id is None:
         company_id = new_id()
         await conn.execute(
-            insert(Company).values(company_id=company_id, catalog_version=1, **values)
+            insert(Company).values(company_id=company_id, catalog_version=_SECONDS, **values)
         )
     elif changed:
         await conn.execute(
             update(Company)
             .where(Company.company_id == company_id)
-            .values(catalog_version=Company.catalog_version + 1, **values)
+            .values(catalog_version=func.greatest(Company.catalog_version + 1, _SECONDS), **values)
         )
     return company_id
 

@@ -98,6 +98,27 @@ async def test_one_changed_item_writes_one_row_and_a_new_version(database):
     }
 
 
+async def test_a_database_that_was_set_back_counts_to_no_version_again(database):
+    company_id = (await import_text(database, HARBOUR)).company_id
+    newest = await version(database, company_id)
+    async with database.transaction() as conn:
+        await conn.execute(
+            text("UPDATE companies SET catalog_version = :before WHERE company_id = :company"),
+            {"before": newest - 100, "company": company_id},
+        )
+    await import_text(database, HARBOUR.replace("amount: 20\n", "amount: 22\n"))
+    # Not to one of the hundred that processes may hold.
+    assert await version(database, company_id) >= newest
+
+
+async def version(database, company_id):
+    async with database.read() as conn:
+        return await conn.scalar(
+            text("SELECT catalog_version FROM companies WHERE company_id = :company"),
+            {"company": company_id},
+        )
+
+
 async def test_what_the_file_no_longer_names_is_taken_out_but_partners_stay(database):
     company_id = (await import_text(database, HARBOUR)).company_id
     await import_text(database, HARBOUR[: HARBOUR.index("partners:")])

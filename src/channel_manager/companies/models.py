@@ -24,7 +24,8 @@ class Company(Table):
     wallets_per_year: Mapped[int | None]
     # What guests see of the venue where their partner's design says nothing.
     design: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
-    # Goes up with each import, so that a process knows when its copy of the catalogue is old.
+    # Goes up with each import, to the seconds of its time, so that a process knows when its copy of
+    # the catalogue is old.
     catalog_version: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (
