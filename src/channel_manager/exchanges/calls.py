@@ -37,9 +37,9 @@ def named_partner(sent: Sent) -> UUID | None:
     return _uuid(sent.get("partnerId")) if isinstance(sent, dict) else None
 
 
-def named_reference(sent: Sent) -> str | None:
+def named_reference(sent: Sent, field: str) -> str | None:
     """The partner's own reference in a body, as references are compared; None: there is none."""
-    given = sent.get("sellToOrderReference") if isinstance(sent, dict) else None
+    given = sent.get(field) if isinstance(sent, dict) else None
     # Longer than any may be: what was meant can't be looked up.
     if not isinstance(given, str) or not given.strip() or len(given) > _LONGEST_REFERENCE:
         return None

@@ -36,7 +36,29 @@ _LONGEST_PATH = 1_000
 
 
 class KeptRoute(CompanyRoute):
-    """A route about one order. What it refuses is kept here, in a transaction of its own."""
+    """A route about one order. What it refuses is kept here, in a transaction of its own.
+
+    How a call names its order and how a refusal is told is the channel manager's own way; OCTO's
+    routes have theirs.
+    """
+
+    # The part of the address that names the order, and the field with the partner's reference.
+    order_parameter = "order_id"
+    reference_field = "sellToOrderReference"
+
+    async def find_order(self, conn: AsyncConnection, request: Request) -> UUID | None:
+        """The order that the address of a refused call names."""
+        del conn
+        return named_order(request.path_params)
+
+    def refusal(self, request: Request, error: Exception) -> tuple[int, bytes]:
+        """The status and the body of what a refused call was answered."""
+        del request
+        if isinstance(error, RequestValidationError):
+            error = invalid_request(error.errors())
+        if isinstance(error, ChannelError):
+            return error.status, dumps(error.body())
+        return 500, dumps(FAULT)
 
     def get_route_handler(self) -> Handler:
         """The company's route, with what goes wrong in it kept."""
@@ -49,10 +71,32 @@ class KeptRoute(CompanyRoute):
             try:
                 return await handler(request)
             except Exception as error:
-                await _keep_refused(request, error)
+                await self._keep_refused(request, error)
                 raise
 
         return kept
+
+    async def _keep_refused(self, request: Request, error: Exception) -> None:
+        # Nothing of strangers, nothing of a flood, and nothing while the database is away.
+        if isinstance(error, (Unavailable, RateLimited)) or not request.app.state.exchange_days:
+            return
+        if getattr(request.state, "access", None) is None:
+            return
+        sent: Sent = getattr(request.state, "parsed", None)
+        names_order = self.order_parameter in request.path_params
+        reference = None if names_order else named_reference(sent, self.reference_field)
+        if not names_order and reference is None:
+            return
+        try:
+            async with database_of(request).single() as conn:
+                order_id = await self.find_order(conn, request) if names_order else None
+                if order_id is None and reference is None:
+                    return
+                call = _refused_call(request, sent, order_id, reference)
+                await keep(conn, call, *self.refusal(request, error))
+        except Exception:
+            # The caller gets the refusal, whatever becomes of the record.
+            log.warning("exchange_not_kept", exc_info=True)
 
 
 async def keep_accepted(
@@ -80,19 +124,11 @@ async def keep_accepted(
     await keep(conn, call, status, reply)
 
 
-async def _keep_refused(request: Request, error: Exception) -> None:
-    # Nothing of strangers, nothing of a flood, and nothing while the database is away.
-    if isinstance(error, (Unavailable, RateLimited)) or not request.app.state.exchange_days:
-        return
-    if getattr(request.state, "access", None) is None:
-        return
-    sent: Sent = getattr(request.state, "parsed", None)
-    order_id = named_order(request.path_params)
-    reference = None if "order_id" in request.path_params else named_reference(sent)
-    if order_id is None and reference is None:
-        return
+def _refused_call(
+    request: Request, sent: Sent, order_id: UUID | None, reference: str | None
+) -> Call:
     body: bytes = getattr(request.state, "body", b"")
-    call = _call(
+    return _call(
         request,
         order_id=order_id,
         partner_id=named_partner(sent),
@@ -102,20 +138,6 @@ async def _keep_refused(request: Request, error: Exception) -> None:
         if sent is None
         else addresses(sent),
     )
-    try:
-        async with database_of(request).single() as conn:
-            await keep(conn, call, *_answer(error))
-    except Exception:
-        # The caller gets the refusal, whatever becomes of the record.
-        log.warning("exchange_not_kept", exc_info=True)
-
-
-def _answer(error: Exception) -> tuple[int, bytes]:
-    if isinstance(error, RequestValidationError):
-        error = invalid_request(error.errors())
-    if isinstance(error, ChannelError):
-        return error.status, dumps(error.body())
-    return 500, dumps(FAULT)
 
 
 def _call(

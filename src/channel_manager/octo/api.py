@@ -1,6 +1,7 @@
 """OCTO's routes: one adapter over the services that the channel manager's own API uses."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,15 +11,17 @@ from channel_manager import local_time
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import database_of, needs
 from channel_manager.companies.service import find_address
+from channel_manager.exchanges.route import keep_accepted
 from channel_manager.measures import ORDERS_ACCEPTED
 from channel_manager.octo import availability, bookings, capabilities, reservations
 from channel_manager.octo.booking import Booking, read_booking
 from channel_manager.octo.booking_view import booking_out
-from channel_manager.octo.calls import Call, CurrentCall, OctoRoute
+from channel_manager.octo.calls import Call, CurrentCall
 from channel_manager.octo.errors import bad_request, invalid_booking
 from channel_manager.octo.product_view import product_out, supplier_out
 from channel_manager.octo.products import Offering, find_offering
 from channel_manager.octo.reading import Wanted, find_booking, list_bookings
+from channel_manager.octo.route import OctoRoute
 from channel_manager.octo.schemas import (
     AvailabilityIn,
     CalendarIn,
@@ -29,7 +32,8 @@ from channel_manager.octo.schemas import (
     ReserveIn,
     UpdateIn,
 )
-from channel_manager.responses import json_reply
+from channel_manager.responses import bytes_reply, json_reply
+from channel_manager.strict_json import dumps
 
 # Not in the OpenAPI document, which is of the channel manager's own API: OCTO is described by its
 # own standard, whose errors and statuses are others (decision 0024).
@@ -102,12 +106,12 @@ async def octo_reserve(request: Request, call: CurrentCall, body: ReserveIn) -> 
         )
     except reservations.UuidTaken:
         # The one that was quicker has committed, or the unique index would still wait for it.
-        async with database_of(request).read() as conn:
+        async with database_of(request).single() as conn:
             offering = await _offering(conn, call)
             made = await reservations.repeated(conn, offering, call, body)
-        if made is None:
-            raise bad_request(f"uuid: {body.uuid} is another order; use a new uuid.") from None
-        return json_reply(booking_out(offering, made, call))
+            if made is None:
+                raise bad_request(f"uuid: {body.uuid} is another order; use a new uuid.") from None
+            return bytes_reply(await _kept(conn, request, call, offering, made))
     ORDERS_ACCEPTED.inc()
     return reply
 
@@ -181,8 +185,18 @@ async def octo_cancel(
 async def _write(request: Request, call: Call, act: Act) -> Response:
     async with database_of(request).transaction(planned_once=True) as conn:
         offering = await _offering(conn, call)
-        booking = await act(conn, offering)
-    return json_reply(booking_out(offering, booking, call))
+        reply = await _kept(conn, request, call, offering, await act(conn, offering))
+    return bytes_reply(reply)
+
+
+async def _kept(
+    conn: AsyncConnection, request: Request, call: Call, offering: Offering, booking: Booking
+) -> bytes:
+    body = dumps(booking_out(offering, booking, call))
+    await keep_accepted(
+        conn, request, booking.row.order_id, HTTPStatus.OK, body, partner_id=call.partner_id
+    )
+    return body
 
 
 async def _offering(conn: AsyncConnection, call: Call) -> Offering:

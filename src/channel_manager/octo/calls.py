@@ -7,9 +7,8 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from channel_manager.access.permissions import Permission
-from channel_manager.access.route import CompanyRoute, current_access
-from channel_manager.access.service import Access, check_permitted
+from channel_manager.access.route import current_access
+from channel_manager.access.service import Access
 from channel_manager.errors import Forbidden
 from channel_manager.octo.capabilities import CONTENT, PRICING, activated
 
@@ -29,7 +28,7 @@ class Call:
     def partner_id(self) -> UUID:
         """Whose bookings these are."""
         if self.access.partner_id is None:
-            raise _no_partner()
+            raise no_partner()
         return self.access.partner_id
 
     @property
@@ -43,18 +42,8 @@ class Call:
         return CONTENT in self.capabilities
 
 
-class OctoRoute(CompanyRoute):
-    """A route that only a partner's key with the declared permission reaches."""
-
-    def check(self, request: Request, access: Access, permission: Permission) -> None:
-        """Errors: `Forbidden`."""
-        del request
-        check_permitted(access, permission)
-        if access.partner_id is None:
-            raise _no_partner()
-
-
-def _no_partner() -> Forbidden:
+def no_partner() -> Forbidden:
+    """The error for a key of the whole venue, which sells as nobody."""
     return Forbidden("This key is no partner's; ask the venue for one that is.")
 
 

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field, StrictStr, StringConstraints
 
 from channel_manager.access.permissions import Permission
 from channel_manager.access.route import database_of, needs
-from channel_manager.octo.calls import CurrentCall, OctoRoute
+from channel_manager.octo.calls import CurrentCall
 from channel_manager.octo.errors import bad_request
+from channel_manager.octo.route import OctoRoute
 from channel_manager.octo.schemas import NotificationType
 from channel_manager.outbound_addresses import check_url
 from channel_manager.responses import json_reply
