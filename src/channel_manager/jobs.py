@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import orjson
 import structlog
@@ -16,9 +16,10 @@ from pgqueuer.models import TableChangedEvent
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.db import announce
+from channel_manager.db import Database, announce
 from channel_manager.errors import Unavailable
 from channel_manager.pool import driver_of
+from channel_manager.statements import Statement
 from channel_manager.tracing import traceparent
 
 if TYPE_CHECKING:
@@ -115,6 +116,27 @@ async def enqueue(conn: AsyncConnection, jobs: Sequence[Job]) -> None:
     )
     if any(not job.delay for job in jobs):
         announce(conn, _CHANGED, _CHANNEL)
+
+
+_TAKE_UP = Statement("""
+    UPDATE pgqueuer SET heartbeat = now() - interval '1 day'
+    WHERE queue_manager_id = :worker AND status = 'picked'
+""")
+
+
+def worker_id(name: str) -> UUID:
+    """The id under which a worker of this name claims jobs, the same for each of its processes."""
+    return uuid5(NAMESPACE_OID, f"channel-manager worker {name}")
+
+
+async def take_up(database: Database, worker: UUID) -> int:
+    """Give free what an earlier process of this worker held, for whoever asks next.
+
+    Its heartbeats would say so too, some seconds later. Should that process still live, the job is
+    done twice, which does nothing the second time.
+    """
+    async with database.single() as conn:
+        return await _TAKE_UP.run(conn, worker=worker)
 
 
 class TransactionDriver:

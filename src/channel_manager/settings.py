@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         description="Groups of orders, up to 25 of one company each, that a worker issues at once.",
     )
     worker_batch: int = Field(default=40, ge=1, description="Jobs that a worker claims at once.")
+    worker_name: str = Field(
+        default="",
+        description="What no other worker is called, the same for every start of this one: it"
+        " then takes up at once what it held when it was killed. `serve` names its own.",
+    )
     heartbeat_seconds: float = Field(
         default=8.0,
         gt=0,

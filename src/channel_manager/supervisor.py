@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import FrameType
 
 import structlog
@@ -39,11 +39,12 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to keep running, and the descriptors it inherits."""
+    """A process to keep running, the descriptors it inherits, and what its environment adds."""
 
     name: str
     argv: list[str]
     pass_fds: tuple[int, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class _Supervisor:
             running.process = subprocess.Popen(  # noqa: S603 - our own command
                 running.child.argv,
                 pass_fds=(*running.child.pass_fds, self._lifeline),
-                env={**os.environ, LIFELINE: str(self._lifeline)},
+                env={**os.environ, **running.child.env, LIFELINE: str(self._lifeline)},
                 # Ctrl-C in the terminal reaches us alone, and we pass it on as SIGTERM.
                 start_new_session=True,
             )

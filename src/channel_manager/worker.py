@@ -11,13 +11,14 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.models import Job as QueuedJob
+from pgqueuer.types import QueueManagerId
 from prometheus_client import start_http_server
 
 from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.console.sessions import forget_old_sessions
 from channel_manager.db import Database, plain_url, watch_pool
 from channel_manager.exchanges.service import forget_old_exchanges
-from channel_manager.jobs import TRACE, JobName, job_ids, patiently
+from channel_manager.jobs import TRACE, JobName, job_ids, patiently, take_up, worker_id
 from channel_manager.orders.bulk import carry_out
 from channel_manager.orders.capacity_jobs import keep_capacity
 from channel_manager.orders.guests import pseudonymise_old_orders
@@ -92,6 +93,11 @@ async def _run_queue(settings: Settings, database: Database, stop: asyncio.Event
         server_settings={"application_name": "channel-manager-queue"},
     ) as pool:
         queue = PgQueuer(AsyncpgPoolDriver(pool))
+        if settings.worker_name:
+            own = worker_id(settings.worker_name)
+            queue.qm.queue_manager_id = QueueManagerId(own)
+            if taken := await take_up(database, own):
+                log.warning("jobs_taken_up", count=taken)
         _register(queue, settings, database)
         stopper = asyncio.create_task(_pass_on(stop, queue.shutdown))
         listening = asyncio.create_task(_watch_listener(queue))

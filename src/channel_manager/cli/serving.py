@@ -24,6 +24,8 @@ from channel_manager.worker import run_worker, stop_on_signal
 
 URL_VARIABLE = "CHANNEL_MANAGER_DATABASE_URL"
 PUBLIC_VARIABLE = "CHANNEL_MANAGER_PUBLIC_URL"
+NAME_VARIABLE = "CHANNEL_MANAGER_WORKER_NAME"
+COMMAND = [sys.executable, "-m", "channel_manager"]
 # Objects made and not yet gone, where Python would look after 700.
 COLLECT_AFTER = 10_000
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -49,9 +51,10 @@ def serve(
             os.environ[URL_VARIABLE] = url
             os.environ.setdefault(PUBLIC_VARIABLE, address)
             typer.echo(f"Serving on {address}", err=True)
+            place = f"{socket.gethostname()}:{listener.getsockname()[1]}"
             children = [
-                *(_child(f"api-{i}", "api", listener) for i in range(apis)),
-                *(_child(f"worker-{i}", "worker", None) for i in range(workers)),
+                *(_api(f"api-{i}", listener) for i in range(apis)),
+                *(_worker(f"worker-{i}", place) for i in range(workers)),
             ]
             with tempfile.TemporaryDirectory(prefix="channel-manager-metrics-") as counts:
                 # So that whichever process is scraped tells of all.
@@ -126,9 +129,11 @@ def _spare_the_collector() -> None:
     atexit.register(gc.unfreeze)
 
 
-def _child(name: str, command: str, listener: socket.socket | None) -> Child:
-    argv = [sys.executable, "-m", "channel_manager", command]
-    if listener is None:
-        return Child(name, [*argv, "--supervised"], ())
+def _api(name: str, listener: socket.socket) -> Child:
     fd = listener.fileno()
-    return Child(name, [*argv, "--fd", str(fd)], (fd,))
+    return Child(name, [*COMMAND, "api", "--fd", str(fd)], (fd,))
+
+
+def _worker(name: str, place: str) -> Child:
+    # The same for every start of it, also by the next `serve` here.
+    return Child(name, [*COMMAND, "worker", "--supervised"], env={NAME_VARIABLE: f"{place}/{name}"})
