@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, text
 from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,19 +13,17 @@ from channel_manager import local_time
 from channel_manager.capacity import service as capacity
 from channel_manager.capacity.service import Plan
 from channel_manager.catalog.service import Catalogue, catalogue
-from channel_manager.companies.models import Company
-from channel_manager.companies.service import COMPANY_COLUMNS, CompanyInfo, company_info
+from channel_manager.companies.service import CompanyInfo, company_info
 from channel_manager.db import AnyRow, Database, Table
 from channel_manager.errors import Refused, Unavailable
-from channel_manager.issuance.contents import LineToIssue, ScheduledComponent, Visit
+from channel_manager.issuance.contents import LineToIssue
 from channel_manager.issuance.service import Minting, mint
 from channel_manager.measures import ISSUANCE_SECONDS, ORDERS_SETTLED
 from channel_manager.orders.checks import CheckedOrder
-from channel_manager.orders.models import IN_FLIGHT_SQL, Order
+from channel_manager.orders.in_flight import hold_end, line_to_issue, lock_in_flight, read_lines
 from channel_manager.orders.places import wants
 from channel_manager.orders.states import Status
 from channel_manager.orders.submissions import Submission, submission_of
-from channel_manager.partners.models import Partner
 from channel_manager.statements import Statement
 from channel_manager.webhooks.events import EventName, OrderEvent, publish
 
@@ -128,22 +125,22 @@ async def _issue(
     traces: Mapping[Submission, str],
 ) -> _Left:
     left = _Left()
-    orders = await _lock_in_flight(conn, submissions)
+    orders = await lock_in_flight(conn, submissions)
     if not orders:
         return left
     company = company_info(next(iter(orders.values())))
     items = await catalogue(conn, company)
     lines: dict[Submission, list[LineToIssue]] = {}
-    for submission, rows in (await _read_lines(conn, list(orders))).items():
+    for submission, rows in (await read_lines(conn, list(orders))).items():
         if len(orders) > 1 and sum(row.wallet_count for row in rows) > MANY_WALLETS:
             left.alone.append(submission)
             continue
         try:
-            lines[submission] = [_line_to_issue(row, items) for row in rows]
+            lines[submission] = [line_to_issue(row, items) for row in rows]
         except Refused as refusal:
             left.refused[submission] = refusal.message
     settled = {
-        submission: _settled(order, traces.get(submission, ""), _hold_end(order))
+        submission: _settled(order, traces.get(submission, ""), hold_end(order))
         for submission, order in orders.items()
     }
     await _issue_lines(conn, company, items, lines, settled, left)
@@ -211,114 +208,13 @@ async def _fail(database: Database, submission: Submission, message: str, trace:
     # The attempt was rolled back, so this locks and looks again: another worker may have
     # settled the order in between.
     async with database.transaction() as conn:
-        for order in (await _lock_in_flight(conn, [submission])).values():
+        for order in (await lock_in_flight(conn, [submission])).values():
             log.info("order_refused", order_id=str(submission.order_id), reason=message)
             # What a replace had handed on.
             await capacity.release(conn, order.company_id, [order.order_id], "failed")
             failed = _Settled(order, Status.ERROR, message, traceparent=trace)
             await _finish(conn, [failed])
             _count(failed)
-
-
-# Locked in one order everywhere; what has settled, or was replaced since, is left alone.
-_LOCK_IN_FLIGHT = Statement(
-    select(
-        Order.company_id,
-        Order.order_id,
-        Order.partner_id,
-        Order.submission,
-        Order.received_at,
-        Order.payment_reference,
-        Order.buy_from_order_reference,
-        *COMPANY_COLUMNS[1:],
-        Partner.hold_minutes,
-        func.clock_timestamp().label("now"),
-    )
-    .join(Company, Company.company_id == Order.company_id)
-    .join(
-        Partner,
-        (Partner.company_id == Order.company_id) & (Partner.partner_id == Order.partner_id),
-    )
-    .where(
-        Order.company_id == bindparam("company_id"),
-        Order.order_id == any_(bindparam("orders", type_=ARRAY(Uuid))),
-        text(f"orders.{IN_FLIGHT_SQL}"),
-    )
-    .order_by(Order.order_id)
-    .with_for_update(of=Order)
-)
-_LINES = Statement("""
-    SELECT company_id, order_id, submission, line_no, item_number, description, is_package,
-        quantity, wallet_count, visit_date, visit_time, sell_to_language, names,
-        external_references, component_schedule
-    FROM unnest(CAST(:orders AS uuid[]), CAST(:submissions AS int[]))
-        AS wanted (order_id, submission)
-    JOIN order_lines USING (order_id, submission)
-    WHERE company_id = :company_id
-    ORDER BY line_no
-""")
-
-
-async def _lock_in_flight(
-    conn: AsyncConnection, submissions: Sequence[Submission]
-) -> dict[Submission, AnyRow]:
-    found = await _LOCK_IN_FLIGHT.rows(
-        conn,
-        company_id=submissions[0].company_id,
-        orders=[submission.order_id for submission in submissions],
-    )
-    rows = {Submission(row.company_id, row.order_id, row.submission): row for row in found}
-    # In the order they came: of two that want the last place, the first gets it.
-    return {submission: rows[submission] for submission in submissions if submission in rows}
-
-
-async def _read_lines(
-    conn: AsyncConnection, submissions: Sequence[Submission]
-) -> dict[Submission, list[AnyRow]]:
-    rows = await _LINES.rows(
-        conn,
-        company_id=submissions[0].company_id,
-        orders=[submission.order_id for submission in submissions],
-        submissions=[submission.number for submission in submissions],
-    )
-    found: dict[Submission, list[AnyRow]] = {submission: [] for submission in submissions}
-    for row in rows:
-        found[Submission(row.company_id, row.order_id, row.submission)].append(row)
-    return found
-
-
-def _line_to_issue(row: AnyRow, items: Catalogue) -> LineToIssue:
-    item = items.items.get(row.item_number)
-    if item is None:
-        raise Refused(f"Item {row.item_number} is no longer sold; replace the order without it.")
-    # Between the order and now an import may have made a group ticket of it, or a package.
-    wallets = 1 if item.is_group else row.quantity
-    if (row.wallet_count, row.is_package) != (wallets, item.is_package):
-        raise Refused(f"Item {row.item_number} is sold in another way now; replace the order.")
-    return LineToIssue(
-        line_no=row.line_no,
-        item=item,
-        quantity=row.quantity,
-        wallet_count=row.wallet_count,
-        visit=Visit(row.visit_date, row.visit_time),
-        language=row.sell_to_language,
-        description=row.description,
-        names=row.names,
-        external_references=row.external_references,
-        component_schedule=[_scheduled(entry) for entry in row.component_schedule or ()],
-    )
-
-
-def _scheduled(entry: dict[str, str]) -> ScheduledComponent:
-    visit = Visit(date.fromisoformat(entry["visitDate"]), time.fromisoformat(entry["visitTime"]))
-    return ScheduledComponent(entry["itemNumber"], visit)
-
-
-def _hold_end(order: AnyRow) -> datetime | None:
-    if order.hold_minutes == 0:
-        return None
-    end: datetime = order.now + timedelta(minutes=order.hold_minutes)
-    return end
 
 
 _FINISH = Statement("""
