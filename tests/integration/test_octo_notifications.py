@@ -1,14 +1,16 @@
 """OCTO: subscriptions to notifications, and what arrives by them."""
 
 import json
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
+from channel_manager.orders.holds import expire_holds
 from channel_manager.settings import Settings
 from support import castle
-from support.octo import HARBOUR, NEVER, ORDERS, day, selling
+from support.octo import HARBOUR, NEVER, ORDERS, OTHER_RESELLER, RESELLER, day, selling
 from support.receiver import receiving
 
 SPELLINGS = ["/notifications/subscriptions", "/notifications/subcriptions"]
@@ -137,6 +139,55 @@ async def test_an_import_that_changes_something_is_told(reseller, database):
     assert found == set(types)
     async with database.transaction() as conn:
         assert await conn.scalar(text("SELECT count(*) FROM webhook_events")) == 2
+
+
+async def subscribed(reseller, receiver, *types):
+    body = {"url": receiver.url, "notificationTypes": list(types)}
+    return await reseller.call("POST", PATH, body)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_longer_hold_and_another_contact_are_told_without_a_sequence(reseller, database):
+    held = await reseller.reserve()
+    path = f"/bookings/{held['uuid']}"
+    async with receiving() as receiver:
+        await subscribed(reseller, receiver, "BOOKING_UPDATE")
+        await reseller.call("POST", f"{path}/extend", {"expirationMinutes": 10})
+        await receiver.wait_for(1)
+        await reseller.call("PATCH", path, {})
+        await reseller.call("PATCH", path, {"contact": {"fullName": "John Roe"}})
+        got = await receiver.wait_for(2)
+    assert [told(one)["booking"] for one in got] == [{"id": held["id"], "uuid": held["uuid"]}] * 2
+    # Partners who count the events of their orders miss none.
+    assert not any("webhook-order-sequence" in one.headers for one in got)
+    async with database.read() as conn:
+        numbers = await conn.scalars(text("SELECT sequence FROM webhook_events ORDER BY sequence"))
+    assert numbers.all() == [1, None, None]
+
+
+async def test_a_hold_that_lapses_is_told_and_what_it_gives_back(
+    reseller, other_reseller, database
+):
+    held = await reseller.reserve()
+    async with receiving() as receiver, receiving() as others:
+        await subscribed(reseller, receiver, "BOOKING_UPDATE")
+        await subscribed(other_reseller, others, "BOOKING_UPDATE", "AVAILABILITY_UPDATE")
+    async with database.transaction() as conn:
+        await conn.execute(text("UPDATE orders SET hold_expires_at = now()"))
+    assert await expire_holds(database) == 1
+    async with database.read() as conn:
+        found = await conn.execute(
+            text(
+                "SELECT e.event_name, e.order_id, payload->>'localDateStart', s.partner_id"
+                " FROM webhook_deliveries d JOIN webhook_events e USING (company_id, event_id)"
+                " JOIN webhook_subscriptions s USING (company_id, subscription_id)"
+                " ORDER BY e.event_name"
+            )
+        )
+    assert [tuple(row) for row in found] == [
+        ("AVAILABILITY_UPDATE", None, day(7), UUID(OTHER_RESELLER)),
+        ("BOOKING_UPDATE", UUID(held["id"]), None, UUID(RESELLER)),
+    ]
 
 
 async def test_nothing_is_written_where_nobody_asks(reseller, database):

@@ -16,7 +16,7 @@ MOST = 500
 _EVENTS = Statement("""
     SELECT event_id, event_name, payload->>'status' AS status, submission, happened_at
     FROM webhook_events WHERE company_id = :company AND order_id = :order
-    ORDER BY sequence LIMIT :most
+    ORDER BY happened_at, event_id LIMIT :most
 """)
 _DELIVERIES = Statement("""
     SELECT d.delivery_id, d.event_id, d.subscription_id, d.state, s.notification_url, e.event_name,

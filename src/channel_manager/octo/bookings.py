@@ -53,6 +53,7 @@ from channel_manager.orders.queries import lock_order_in_scope
 from channel_manager.orders.settle import settle_within
 from channel_manager.orders.states import Operation
 from channel_manager.statements import Statement, json_text
+from channel_manager.webhooks.events import publish_bookings
 
 # For an order that came another way this is the first that OCTO adds to it.
 _WRITE = Statement("""
@@ -115,6 +116,9 @@ async def update(
         if body.expirationMinutes and booking.status == "ON_HOLD":
             until = call.now + timedelta(minutes=body.expirationMinutes)
             await extend_hold(conn, call.access, order, until)
+        elif said(body) and order.submission == booking.row.submission:
+            # Another contact or reference; new contents have an event of their own.
+            await publish_bookings(conn, order.company_id, [order.order_id])
     return await checked(conn, offering, call, order.order_id, contents)
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from sqlalchemy import text
@@ -12,6 +13,11 @@ from channel_manager.capacity import service as capacity
 from channel_manager.db import AnyRow, Database
 from channel_manager.orders.trail import record_change
 from channel_manager.statements import Statement
+from channel_manager.webhooks.events import (
+    NotificationType,
+    publish_bookings,
+    publish_notice,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +38,10 @@ _EXPIRE = text("""
 """)
 
 
+_DAYS = Statement("""
+    SELECT min(visit_date) AS first, max(visit_date) AS last FROM order_lines
+    WHERE company_id = :company AND order_id = ANY(:orders)
+""")
 _EXTEND = Statement("""
     UPDATE orders SET hold_expires_at = :until, changed_at = now()
     WHERE company_id = :company AND order_id = :order
@@ -45,6 +55,7 @@ async def extend_hold(
     await _EXTEND.run(conn, company=order.company_id, order=order.order_id, until=until)
     told = {"status": order.status, "holdExpiresAt": until.isoformat(timespec="seconds")}
     await record_change(conn, access, "order.extend", order, told)
+    await publish_bookings(conn, order.company_id, [order.order_id])
 
 
 async def expire_holds(database: Database) -> int:
@@ -64,6 +75,19 @@ async def _expire_some(database: Database) -> int:
         # Companies share no slots, but their order is kept too, so that the locks' is.
         for company_id in sorted(by_company):
             await capacity.release(conn, company_id, by_company[company_id], "hold_expired")
+            await _tell(conn, company_id, by_company[company_id])
     if rows:
         log.info("holds_expired", count=len(rows))
     return len(rows)
+
+
+async def _tell(conn: AsyncConnection, company_id: UUID, order_ids: list[UUID]) -> None:
+    await publish_bookings(conn, company_id, order_ids)
+    days = await _DAYS.one(conn, company=company_id, orders=order_ids)
+    await publish_notice(
+        conn,
+        company_id,
+        NotificationType.AVAILABILITY,
+        localDateStart=days.first.isoformat(),
+        localDateEnd=days.last.isoformat(),
+    )

@@ -1,5 +1,6 @@
 """Events, written in the transaction that makes them happen (contract: Webhooks)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -113,6 +114,28 @@ _PUBLISH_NOTICE = Statement("""
     FROM told
     RETURNING subscription_id
 """)
+# Without a place among the order's events: it says what to fetch, and partners who count the events
+# of their orders don't get it.
+_PUBLISH_BOOKINGS = Statement("""
+    WITH told AS MATERIALIZED (
+        SELECT subscription_id, partner_id FROM webhook_subscriptions
+        WHERE company_id = :company_id AND event_name = 'octo' AND state <> 'gone'
+            AND 'BOOKING_UPDATE' = ANY(notification_types)),
+    event AS (
+        INSERT INTO webhook_events (company_id, event_id, partner_id, order_id, submission,
+            event_name, payload)
+        SELECT company_id, gen_random_uuid(), partner_id, order_id, submission, 'BOOKING_UPDATE',
+            '{}'
+        FROM orders
+        WHERE company_id = :company_id AND order_id = ANY(:orders)
+            AND partner_id IN (SELECT partner_id FROM told)
+        RETURNING company_id, event_id, partner_id)
+    INSERT INTO webhook_deliveries (company_id, delivery_id, event_id, subscription_id, state,
+        attempts, last_error)
+    SELECT company_id, gen_random_uuid(), event_id, subscription_id, 'waiting', 0, ''
+    FROM event JOIN told USING (partner_id)
+    RETURNING subscription_id
+""")
 _PUBLISH_PING = text("""
     WITH event AS (
         INSERT INTO webhook_events (company_id, event_id, event_name, payload)
@@ -170,6 +193,17 @@ async def publish_notice(
     )
     for row in written:
         announce_delivery(conn, company_id, row.subscription_id)
+
+
+async def publish_bookings(
+    conn: AsyncConnection, company_id: UUID, order_ids: Sequence[UUID]
+) -> None:
+    """Write, for OCTO's subscriptions alone, that bookings read otherwise now: what no event of the
+    orders tells, such as a longer hold.
+    """
+    written = await _PUBLISH_BOOKINGS.rows(conn, company_id=company_id, orders=list(order_ids))
+    for subscription_id in {row.subscription_id for row in written}:
+        announce_delivery(conn, company_id, subscription_id)
 
 
 async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> UUID:

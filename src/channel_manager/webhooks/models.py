@@ -51,11 +51,12 @@ class Event(Table):
 
     company_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    # No partner, order, submission or sequence: a test event, which belongs to no order.
+    # No partner, order, submission or sequence: what belongs to no order, such as a test event.
     partner_id: Mapped[UUID | None]
     order_id: Mapped[UUID | None]
     submission: Mapped[int | None]
-    # 1, 2, 3 … for the events of one order, in the order in which they happened.
+    # 1, 2, 3 … for the events of one order, in the order in which they happened; None for what
+    # OCTO's subscriptions alone are told of it.
     sequence: Mapped[int | None]
     # Of what caused it (W3C); "" where nothing is traced.
     traceparent: Mapped[str] = mapped_column(default="", server_default="")

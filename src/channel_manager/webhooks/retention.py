@@ -24,7 +24,7 @@ _FORGET_EVENTS = text("""
     DELETE FROM webhook_events e
     USING unnest(CAST(:companies AS uuid[]), CAST(:events AS uuid[])) AS old (company_id, event_id)
     WHERE e.company_id = old.company_id AND e.event_id = old.event_id
-        AND (e.order_id IS NULL OR EXISTS (
+        AND (e.sequence IS NULL OR EXISTS (
             SELECT 1 FROM webhook_events later
             WHERE later.company_id = e.company_id AND later.order_id = e.order_id
                 AND later.sequence > e.sequence))

@@ -99,5 +99,6 @@ def event_headers(delivery: AnyRow, at: datetime, body: bytes) -> dict[str, str]
     headers = {**delivery.headers, **signed}
     if delivery.order_id is not None:
         headers["webhook-order-submission"] = str(delivery.submission)
+    if delivery.sequence is not None:
         headers["webhook-order-sequence"] = str(delivery.sequence)
     return headers
