@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from sqlalchemy import text
 
 from channel_manager.access.service import create_key
 from channel_manager.cli.database import the_database
@@ -28,6 +30,10 @@ from channel_manager.venue_import import import_venue
 START_SECONDS = 60
 SETTLED = ("Issued", "Draft", "Error")
 console = Console(highlight=False)
+_LISTENING = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'channel-manager-queue' AND query LIKE 'LISTEN%'
+""")
 
 
 def demo(
@@ -74,6 +80,7 @@ def _serving(url: str, base: str, port: int) -> Iterator[None]:
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command
     try:
         _wait_until_ready(process, base)
+        run(url, _wait_for_a_worker)
         yield
     finally:
         process.terminate()
@@ -91,6 +98,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], base: str) -> None:
         time.sleep(0.05)
     console.print(f"Nothing answered on {base} within {START_SECONDS} seconds.", style="red")
     raise typer.Exit(1)
+
+
+async def _wait_for_a_worker(database: Database) -> None:
+    # So that the order shows how long an order takes, and not how long a start.
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        async with database.read() as conn:
+            if await conn.scalar(_LISTENING):
+                return
+        await asyncio.sleep(0.05)
 
 
 def _show_order(venue: VenueFile, base: str, key: str) -> None:
