@@ -11,6 +11,7 @@ from channel_manager.access.idempotency import forget_old_replies
 from channel_manager.access.permissions import Permission
 from support import castle
 from support.castle import COMPANY_PATH, ORDERS_PATH, line, order
+from support.webhooks import until
 
 GATE = f"{COMPANY_PATH}/speedgate"
 
@@ -230,23 +231,19 @@ async def test_many_scanners_let_in_no_more_than_a_ticket_is_good_for(client, da
 
 async def test_a_ticket_that_is_cancelled_as_it_is_scanned_lets_nobody_in(client, database):
     """The scan has read the ticket before the cancellation is committed, and waits for it."""
+
+    async def somebody_waits():
+        async with database.read() as conn:
+            return await conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
     made = await issue(client, database, items=[line(quantity=1)])
     (number,) = numbers(made)
     async with database.transaction() as conn:
         await conn.execute(text("UPDATE assets SET voided_at = now()"))
         waiting = asyncio.create_task(scan(client, number))
-        await until_somebody_waits(database)
+        await until(somebody_waits, seconds=10)
     answer = await waiting
     assert (answer["code"], answer["admitted"]) == ("ticket_cancelled", 0)
-
-
-async def until_somebody_waits(database):
-    for _ in range(200):
-        async with database.read() as conn:
-            if await conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-                return
-        await asyncio.sleep(0.05)
-    raise TimeoutError
 
 
 async def test_first_replies_are_forgotten_after_their_days(client, database):

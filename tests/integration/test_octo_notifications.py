@@ -22,6 +22,11 @@ def told(got) -> dict:
     return json.loads(got.body)
 
 
+async def subscribed(reseller, receiver, *types):
+    body = {"url": receiver.url, "notificationTypes": list(types)}
+    return await reseller.call("POST", PATH, body)
+
+
 @pytest.mark.parametrize("path", SPELLINGS)
 async def test_a_subscription_is_made_read_changed_and_deleted(reseller, path):
     body = {
@@ -99,7 +104,7 @@ async def test_what_becomes_of_a_booking_is_told_and_signed(reseller, other_rese
                 "headers": {"authorization": "Bearer mine"},
             },
         )
-        await other_reseller.call("POST", PATH, {"url": others.url, "notificationTypes": BOOKING})
+        await subscribed(other_reseller, others, *BOOKING)
         booked = await reseller.booked()
         await receiver.wait_for(2)
         await reseller.call("POST", f"/bookings/{booked['uuid']}/cancel", {})
@@ -120,8 +125,7 @@ async def test_a_day_that_others_book_is_told_to_who_asks_for_availability(
     reseller, other_reseller, venue, database
 ):
     async with receiving() as receiver:
-        body = {"url": receiver.url, "notificationTypes": ["AVAILABILITY_UPDATE"]}
-        await other_reseller.call("POST", PATH, body)
+        await subscribed(other_reseller, receiver, "AVAILABILITY_UPDATE")
         await reseller.reserve()
         (got,) = await receiver.wait_for(1)
     assert told(got)["notificationType"] == "AVAILABILITY_UPDATE"
@@ -132,18 +136,13 @@ async def test_a_day_that_others_book_is_told_to_who_asks_for_availability(
 async def test_an_import_that_changes_something_is_told(reseller, database):
     async with receiving() as receiver:
         types = ["PRODUCT_UPDATE", "AVAILABILITY_UPDATE"]
-        await reseller.call("POST", PATH, {"url": receiver.url, "notificationTypes": types})
+        await subscribed(reseller, receiver, *types)
         await castle.load_venue(database, HARBOUR)
         await castle.load_venue(database, HARBOUR.replace("amount: 20", "amount: 21"))
         found = {told(got)["notificationType"] for got in await receiver.wait_for(2)}
     assert found == set(types)
     async with database.transaction() as conn:
         assert await conn.scalar(text("SELECT count(*) FROM webhook_events")) == 2
-
-
-async def subscribed(reseller, receiver, *types):
-    body = {"url": receiver.url, "notificationTypes": list(types)}
-    return await reseller.call("POST", PATH, body)
 
 
 @pytest.mark.usefixtures("worker")

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from sqlalchemy import text
 from channel_manager.access.service import create_key
 from channel_manager.cli.database import the_database
 from channel_manager.cli.run import run
+from channel_manager.cli.serving import COMMAND
 from channel_manager.db import Database
 from channel_manager.migrations import upgrade
 from channel_manager.venue_file import VenueFile, read_venue_file
@@ -76,7 +76,7 @@ def _serving(url: str, base: str, port: int) -> Iterator[None]:
         "CHANNEL_MANAGER_DEVELOPMENT": "true",
         "CHANNEL_MANAGER_LOG_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "channel_manager", "serve", "--port", str(port)]
+    command = [*COMMAND, "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command
     try:
         _wait_until_ready(process, base)

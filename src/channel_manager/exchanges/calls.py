@@ -46,9 +46,9 @@ def named_reference(sent: Sent, field: str) -> str | None:
     return given.strip().casefold()
 
 
-def named_order(path_parameters: dict[str, Any]) -> UUID | None:
-    """The order that an address names."""
-    return _uuid(path_parameters.get("order_id"))
+def named_order(given: str) -> UUID | None:
+    """The order that a part of an address names."""
+    return _uuid(given)
 
 
 def addresses(sent: Sent) -> set[str]:

@@ -49,7 +49,7 @@ class KeptRoute(CompanyRoute):
     async def find_order(self, conn: AsyncConnection, request: Request) -> UUID | None:
         """The order that the address of a refused call names."""
         del conn
-        return named_order(request.path_params)
+        return named_order(request.path_params[self.order_parameter])
 
     def refusal(self, request: Request, error: Exception) -> tuple[int, bytes]:
         """The status and the body of what a refused call was answered."""

@@ -179,7 +179,8 @@ _ENTER = Statement("""
 """)
 
 
-# One entry in one statement. Whoever changes the ticket at the same moment is waited for, and then
+# One entry in one statement, without lists, so that it is planned once outside a transaction too.
+# Whoever changes the ticket at the same moment is waited for, and then
 # it has another version.
 _ENTER_UNCHANGED = Statement("""
     WITH counted AS (

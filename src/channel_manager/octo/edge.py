@@ -43,7 +43,7 @@ class OctoEdge:
         if scope["type"] != "http" or not _is_octo(scope["path"]):
             await self.app(scope, receive, send)
             return
-        reply = _Reply(scope, send)
+        reply = _Reply(send, dict(scope["headers"]))
         try:
             await self.app(scope, receive, reply.send)
         except Exception:
@@ -60,11 +60,10 @@ def _is_octo(path: str) -> bool:
 class _Reply:
     """Holds an error's head back until its body has come."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        asked = dict(scope["headers"])
+    def __init__(self, send: Send, asked: dict[bytes, bytes]) -> None:
         self.started = False
         self._send = send
-        self._language = language_of(scope)
+        self._language = language_of(asked)
         self._capabilities = header_of(activated(asked.get(b"octo-capabilities", b"")))
         self._held: Message | None = None
 
@@ -101,10 +100,9 @@ class _Reply:
         )
 
 
-def language_of(scope: Scope) -> str:
-    """The language in which a request is told what is wrong."""
-    asked: bytes = dict(scope["headers"]).get(b"accept-language", b"")
-    return asked_for(asked.decode("latin-1"), WORDS)
+def language_of(asked: dict[bytes, bytes]) -> str:
+    """The language in which a request with these raw headers is told what is wrong."""
+    return asked_for(asked.get(b"accept-language", b"").decode("latin-1"), WORDS)
 
 
 def _json_headers(headers: Headers, body: bytes) -> list[tuple[bytes, bytes]]:

@@ -41,4 +41,4 @@ class OctoRoute(KeptRoute):
     def refusal(self, request: Request, error: Exception) -> tuple[int, bytes]:
         """The status and the body as they leave under /octo."""
         status, body = super().refusal(request, error)
-        return octo_error(status, body, language_of(request.scope))
+        return octo_error(status, body, language_of(dict(request.scope["headers"])))

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channel_manager.db import announce, new_id
+from channel_manager.db import AnyRow, announce, new_id
 from channel_manager.statements import Statement, json_text
 from channel_manager.tracing import traceparent
 
@@ -166,8 +166,7 @@ async def publish(conn: AsyncConnection, *events: OrderEvent) -> None:
         payloads=[_payload(event) for event in events],
         traces=[event.traceparent or traceparent() for event in events],
     )
-    for subscription_id in {row.subscription_id for row in written}:
-        announce_delivery(conn, company_id, subscription_id)
+    _announce_written(conn, company_id, written)
 
 
 def _payload(event: OrderEvent) -> str:
@@ -191,8 +190,7 @@ async def publish_notice(
         kind=str(kind),
         payload=json_text(payload),
     )
-    for row in written:
-        announce_delivery(conn, company_id, row.subscription_id)
+    _announce_written(conn, company_id, written)
 
 
 async def publish_bookings(
@@ -202,8 +200,7 @@ async def publish_bookings(
     orders tells, such as a longer hold.
     """
     written = await _PUBLISH_BOOKINGS.rows(conn, company_id=company_id, orders=list(order_ids))
-    for subscription_id in {row.subscription_id for row in written}:
-        announce_delivery(conn, company_id, subscription_id)
+    _announce_written(conn, company_id, written)
 
 
 async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> UUID:
@@ -222,6 +219,11 @@ async def publish_ping(conn: AsyncConnection, company_id: UUID, subscription_id:
     )
     announce_delivery(conn, company_id, subscription_id)
     return delivery_id
+
+
+def _announce_written(conn: AsyncConnection, company_id: UUID, written: Sequence[AnyRow]) -> None:
+    for subscription_id in {row.subscription_id for row in written}:
+        announce_delivery(conn, company_id, subscription_id)
 
 
 def announce_delivery(conn: AsyncConnection, company_id: UUID, subscription_id: UUID) -> None:
